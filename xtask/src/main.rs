@@ -1,0 +1,3 @@
+//! `cargo xtask`: the jobs of this repository.
+
+fn main() {}
