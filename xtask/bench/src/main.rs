@@ -1,0 +1,38 @@
+//! The program behind `cargo xtask bench`.
+
+use chia_bench::groups::GROUPS;
+use chia_bench::{Output, Report};
+use clap::Parser;
+
+/// Measure ours against its peers, in one run.
+#[derive(Parser)]
+#[command(name = "cargo xtask bench")]
+struct Flags {
+    /// Groups to run; all of them without one.
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(GROUPS.iter().map(|g| g.name)))]
+    groups: Vec<String>,
+    /// One JSON object per figure on stdout, and nothing else.
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// A Markdown section with the facts of this machine, as kept in BENCHMARKS.md.
+    #[arg(long)]
+    markdown: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let flags = Flags::parse();
+    let output = match (flags.json, flags.markdown) {
+        (true, _) => Output::Json,
+        (_, true) => Output::Markdown,
+        _ => Output::Table,
+    };
+    let mut report = Report::new(output);
+    for group in GROUPS {
+        if flags.groups.is_empty() || flags.groups.iter().any(|name| name == group.name) {
+            report.begin(group.name, group.about);
+            (group.run)(&mut report)?;
+        }
+    }
+    report.finish(&flags.groups);
+    Ok(())
+}
