@@ -1,1 +1,13 @@
 #![doc = include_str!("../README.md")]
+
+pub mod backend;
+mod error;
+mod host;
+mod resources;
+
+pub use backend::Backend;
+#[cfg(feature = "mock")]
+pub use backend::MockBackend;
+pub use error::{Error, ErrorKind, Result};
+pub use host::{Actor, Host, Job, Place, TaskContext};
+pub use resources::{Amount, CPU, GPU, MEMORY, Resources};

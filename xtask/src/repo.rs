@@ -8,8 +8,7 @@ use anyhow::{Context, ensure};
 /// The top folder of the workspace.
 pub(crate) fn top() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent()
-        .expect("xtask lies in the workspace's top folder")
+    here.parent().expect("xtask lies in the workspace's top folder")
 }
 
 /// The cargo that runs us, in the top folder.
@@ -21,9 +20,7 @@ pub(crate) fn cargo() -> Command {
 
 /// Runs a command to its end; anything but success is an error that shows the command.
 pub(crate) fn check(command: &mut Command) -> anyhow::Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {command:?}"))?;
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
     ensure!(status.success(), "{status}: {command:?}");
     Ok(())
 }

@@ -10,17 +10,9 @@ pub fn facts() -> Vec<(&'static str, String)> {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = field(&meminfo, "MemTotal").and_then(|kb| kb.split(' ').next()?.parse().ok());
     vec![
-        (
-            "cpu",
-            field(&cpuinfo, "model name")
-                .unwrap_or("unknown")
-                .to_owned(),
-        ),
+        ("cpu", field(&cpuinfo, "model name").unwrap_or("unknown").to_owned()),
         ("cores", cores.to_string()),
-        (
-            "memory",
-            crate::figure::human(memory.unwrap_or(0.0) * 1024.0, "B"),
-        ),
+        ("memory", crate::figure::human(memory.unwrap_or(0.0) * 1024.0, "B")),
         ("kernel", first_line(&["uname", "-sr"])),
         ("rustc", first_line(&["rustc", "--version"])),
         ("system load at start", loadavg()),
@@ -42,18 +34,13 @@ fn loadavg() -> String {
 fn first_line(command: &[&str]) -> String {
     let output = Command::new(command[0]).args(&command[1..]).output();
     let text = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
-    text.unwrap_or_default()
-        .lines()
-        .next()
-        .unwrap_or("unknown")
-        .to_owned()
+    text.unwrap_or_default().lines().next().unwrap_or("unknown").to_owned()
 }
 
 /// The value of the first `name: value` line.
 fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
-    let line = text
-        .lines()
-        .find(|line| line.split(':').next().is_some_and(|n| n.trim() == name))?;
+    let line =
+        text.lines().find(|line| line.split(':').next().is_some_and(|n| n.trim() == name))?;
     line.split_once(':').map(|(_, value)| value.trim())
 }
 

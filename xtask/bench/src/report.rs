@@ -27,11 +27,7 @@ pub struct Report {
 impl Report {
     /// An empty report.
     pub fn new(output: Output) -> Self {
-        Self {
-            output,
-            group: "",
-            sections: Vec::new(),
-        }
+        Self { output, group: "", sections: Vec::new() }
     }
 
     /// Starts a group; figures added from now on are its.
@@ -77,10 +73,7 @@ impl Report {
         let figures = || self.sections.iter().flat_map(|(_, _, figures)| figures);
         let count = |met| figures().filter(|f| f.met == Some(met)).count();
         let (met, missed) = (count(true), count(false));
-        format!(
-            "{} figures: {met} aims met, {missed} missed",
-            figures().count()
-        )
+        format!("{} figures: {met} aims met, {missed} missed", figures().count())
     }
 
     fn markdown(&self, groups: &[String]) -> String {
@@ -125,11 +118,7 @@ fn cells(figure: &Figure) -> [String; 6] {
         or_dash(figure.reference.map(|r| human(r, figure.unit))),
         or_dash(figure.ratio.map(|r| format!("{r:.2}"))),
         or_dash(figure.aim.map(|a| a.to_string())),
-        or_dash(
-            figure
-                .met
-                .map(|met| if met { "yes" } else { "NO" }.to_owned()),
-        ),
+        or_dash(figure.met.map(|met| if met { "yes" } else { "NO" }.to_owned())),
     ]
 }
 
@@ -156,13 +145,7 @@ mod tests {
         let text = report.markdown(&["rules".to_owned()]);
         assert!(text.starts_with("`cargo xtask bench rules`\n"), "{text}");
         assert!(text.contains("* cores: "), "{text}");
-        assert!(
-            text.contains("| not listed | 12.0 ns | - | - | ours <= 50 | yes |"),
-            "{text}"
-        );
-        assert!(
-            text.ends_with("2 figures: 1 aims met, 0 missed\n"),
-            "{text}"
-        );
+        assert!(text.contains("| not listed | 12.0 ns | - | - | ours <= 50 | yes |"), "{text}");
+        assert!(text.ends_with("2 figures: 1 aims met, 0 missed\n"), "{text}");
     }
 }

@@ -1,0 +1,111 @@
+//! The worker's side of a backend: what runs a task, once it has its place and its arguments.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::backend::{Backend, Shared};
+use crate::error::Result;
+use crate::resources::Resources;
+
+/// What a backend runs tasks and actors with. A registry of functions is one; a backend is
+/// given it at its start, or finds it in the worker process.
+///
+/// Both methods may block no thread of the runtime: blocking bodies are the host's own business.
+/// A panic inside is caught by the backend.
+#[async_trait]
+pub trait Host: Send + Sync + 'static {
+    /// Runs a task and returns its result's bytes.
+    ///
+    /// # Errors
+    /// [`NotRegistered`](crate::ErrorKind::NotRegistered) for an unknown entry, or what the body says.
+    async fn run(&self, job: Job, context: TaskContext) -> Result<Bytes>;
+
+    /// Makes an actor of a kind. Its context lives as long as the actor.
+    ///
+    /// # Errors
+    /// [`NotRegistered`](crate::ErrorKind::NotRegistered) for an unknown kind, or what its
+    /// constructor says.
+    async fn actor(&self, kind: &str, init: Bytes, context: TaskContext) -> Result<Box<dyn Actor>>;
+}
+
+/// A living actor, as its host made it.
+#[async_trait]
+pub trait Actor: Send + Sync + 'static {
+    /// Runs one method. Calls overlap if the actor was declared concurrent.
+    ///
+    /// # Errors
+    /// Whatever the method says; the actor lives on.
+    async fn call(&self, method: &str, payload: Bytes, args: Vec<Bytes>) -> Result<Bytes>;
+}
+
+/// A task on its worker: [`Task`](crate::backend::Task) with its arguments resolved.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What to run.
+    pub entry: String,
+    /// The blob of the submission.
+    pub payload: Bytes,
+    /// The bytes of the submission's object arguments, in order.
+    pub args: Vec<Bytes>,
+    /// The shared blob of the submission.
+    pub shared: Option<Shared>,
+}
+
+/// Where a task runs, and its way back to the backend.
+#[derive(Clone)]
+pub struct TaskContext {
+    backend: Arc<dyn Backend>,
+    place: Arc<Place>,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// Where a task runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The id of the node.
+    pub node: String,
+    /// What the task holds while it runs.
+    pub resources: Resources,
+    /// How often the task was started before: 0 at first, 1 at its first retry.
+    pub attempt: u32,
+}
+
+impl TaskContext {
+    /// A context, made by backends. `backend` must know that this task is the one who waits.
+    #[must_use]
+    pub fn new(backend: Arc<dyn Backend>, place: Arc<Place>, cancelled: Arc<AtomicBool>) -> Self {
+        Self { backend, place, cancelled }
+    }
+
+    /// The backend, as seen from inside this task: a wait through it gives the task's `cpu` back.
+    #[must_use]
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    /// Where the task runs.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Whether the task was cancelled. Long blocking bodies ask now and then, and return early.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+}
+
+impl fmt::Debug for TaskContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskContext")
+            .field("backend", &self.backend.name())
+            .field("place", &self.place)
+            .field("cancelled", &self.is_cancelled())
+            .finish()
+    }
+}
