@@ -2,10 +2,11 @@
 
 use crate::flags::Bench;
 use crate::repo;
+use crate::shell::Shell;
 
 /// Runs the groups that were asked for.
 pub(crate) fn run(flags: &Bench) -> anyhow::Result<()> {
     let mut cargo = repo::cargo();
     cargo.args(["run", "--quiet", "--release", "-p", "chia-bench", "--"]);
-    repo::check(cargo.args(&flags.rest))
+    Shell::inherit().run(cargo.args(&flags.rest))
 }

@@ -1,8 +1,13 @@
 //! `cargo xtask`: the jobs of this repository. [`flags`] declares them all; each has a module.
 
+#![allow(clippy::print_stdout, reason = "it is a command line tool")]
+
 mod bench;
 mod flags;
+mod matrix;
+mod processes;
 mod repo;
+mod shell;
 
 use std::process::ExitCode;
 
@@ -11,10 +16,11 @@ use flags::{Flags, Job};
 
 fn main() -> ExitCode {
     let done = match Flags::parse().job {
-        Job::Bench(flags) => bench::run(&flags),
+        Job::Test(flags) => matrix::run(&flags),
+        Job::Bench(flags) => bench::run(&flags).map(|()| ExitCode::SUCCESS),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

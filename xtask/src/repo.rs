@@ -1,14 +1,19 @@
 //! The repository and the tools that work on it.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, ensure};
+use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 /// The top folder of the workspace.
 pub(crate) fn top() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().expect("xtask lies in the workspace's top folder")
+}
+
+/// Where builds, logs and environments go.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top().join("target"), PathBuf::from)
 }
 
 /// The cargo that runs us, in the top folder.
@@ -18,9 +23,35 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// Runs a command to its end; anything but success is an error that shows the command.
-pub(crate) fn check(command: &mut Command) -> anyhow::Result<()> {
-    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
-    ensure!(status.success(), "{status}: {command:?}");
-    Ok(())
+/// Whether `cargo <tool>` is there.
+pub(crate) fn has_cargo_tool(tool: &str) -> bool {
+    let mut version = Command::new(format!("cargo-{tool}"));
+    let version = version.args([tool, "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    version.status().is_ok_and(|status| status.success())
+}
+
+/// The workspace with all its dependencies.
+pub(crate) fn metadata() -> anyhow::Result<Metadata> {
+    let mut command = MetadataCommand::new();
+    Ok(command.manifest_path(top().join("Cargo.toml")).exec()?)
+}
+
+/// The packages of the workspace, in the order of the root manifest.
+pub(crate) fn packages() -> anyhow::Result<Vec<Package>> {
+    let mut command = MetadataCommand::new();
+    let metadata = command.manifest_path(top().join("Cargo.toml")).no_deps().exec()?;
+    Ok(metadata.workspace_packages().into_iter().cloned().collect())
+}
+
+/// Whether users can get it from the registry.
+pub(crate) fn is_published(package: &Package) -> bool {
+    package.publish.as_ref().is_none_or(|registries| !registries.is_empty())
+}
+
+/// Name and version of each line of `cargo tree --prefix none`.
+pub(crate) fn tree_packages(tree: &str) -> impl Iterator<Item = (&str, &str)> {
+    tree.lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        Some((words.next()?, words.next()?.strip_prefix('v')?))
+    })
 }

@@ -1,0 +1,18 @@
+//! Every cell of the matrix, in the order in which they run: cheap checks first.
+
+use super::cell::Cell;
+use super::{checks, layering, rust, tidy};
+use crate::repo;
+
+/// All cells of the full matrix, or only those of the quick one.
+pub(crate) fn cells(quick: bool) -> anyhow::Result<Vec<Cell>> {
+    let packages = repo::packages()?;
+    let mut cells = checks::cells();
+    cells.extend(tidy::cells());
+    cells.extend(layering::cells());
+    for package in &packages {
+        cells.extend(rust::cells(package));
+    }
+    cells.retain(|cell| !(quick && cell.slow));
+    Ok(cells)
+}

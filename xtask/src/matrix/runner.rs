@@ -1,0 +1,81 @@
+//! Runs cells one after the other, each with its own log, scratch folder and clean-up.
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use super::cell::{Cell, Verdict};
+use super::table::{Outcome, Row};
+use crate::processes;
+use crate::repo;
+use crate::shell::Shell;
+
+/// How long processes that a cell leaves behind have to go by themselves.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs all of them, with a line of progress each; failing ones show their whole output at once.
+pub(crate) fn run_all(cells: &[Cell], quick: bool) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (at, cell) in cells.iter().enumerate() {
+        print!("[{:>2}/{}] {} ... ", at + 1, cells.len(), cell.name);
+        std::io::stdout().flush()?;
+        let row = run_one(cell, quick)?;
+        println!("{}", row.progress());
+        if let Outcome::Fail { log, .. } = &row.outcome {
+            println!("--- {}\n{}---", log.display(), fs::read_to_string(log)?);
+        }
+        rows.push(row);
+    }
+    remove_scratch();
+    Ok(rows)
+}
+
+/// Removes whatever cells put into their scratch folders.
+pub(crate) fn remove_scratch() {
+    // Nothing may be there, and what cannot be removed is not worth failing for.
+    let _ = fs::remove_dir_all(scratch());
+}
+
+fn run_one(cell: &Cell, quick: bool) -> anyhow::Result<Row> {
+    let log = repo::target().join("matrix").join(cell.name.replace('/', ".") + ".log");
+    let mut shell = Shell::logged(&log)?;
+    fs::create_dir_all(scratch()).context("cannot make the scratch folder")?;
+    shell.env("TMPDIR", scratch());
+    if !quick {
+        shell.env("CHIA_SLOW", "1");
+    }
+    let start = Instant::now();
+    let result = (cell.work)(&mut shell).and_then(|verdict| nothing_left().map(|()| verdict));
+    let outcome = match result {
+        Ok(Verdict::Pass(note)) => Outcome::Pass { note },
+        Ok(Verdict::Skip(reason)) => Outcome::Skip { reason },
+        Err(error) => {
+            processes::end_all(GRACE);
+            let reason = format!("{error:#}");
+            shell.say(&reason)?;
+            Outcome::Fail { reason, log }
+        }
+    };
+    remove_scratch();
+    Ok(Row {
+        cell: cell.name.clone(),
+        backend: cell.backend,
+        seconds: start.elapsed().as_secs_f64(),
+        outcome,
+    })
+}
+
+/// A cell that leaves processes behind has failed.
+fn nothing_left() -> anyhow::Result<()> {
+    let left: Vec<String> = processes::leftovers(GRACE).into_iter().map(|p| p.name).collect();
+    anyhow::ensure!(left.is_empty(), "processes left behind: {}", left.join(", "));
+    Ok(())
+}
+
+/// Short, because paths of sockets below it are limited to 107 bytes.
+fn scratch() -> PathBuf {
+    std::env::temp_dir().join(format!("chia-{}", std::process::id()))
+}

@@ -1,0 +1,142 @@
+//! The Rust cells of one package: its tests under each feature set, its feature combinations, and
+//! a row for each backend that has a conformance suite (`tests/conformance_<backend>.rs`).
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use cargo_metadata::{Package, TargetKind};
+
+use super::cell::{Cell, Verdict};
+use super::features;
+use crate::repo;
+use crate::shell::Shell;
+
+/// A test target of this name is the suite of a backend.
+const CONFORMANCE: &str = "conformance_";
+
+/// The backends that need nothing but Rust.
+const BACKENDS: [&str; 2] = ["local", "pool"];
+
+/// All cells of a package.
+pub(crate) fn cells(package: &Package) -> Vec<Cell> {
+    let mut cells = test_cells(package);
+    cells.extend(conformance_cells(package));
+    if repo::is_published(package) {
+        cells.extend(combination_cells(package));
+    }
+    cells
+}
+
+/// `cargo test` as the crate comes, and with all features if that is more.
+fn test_cells(package: &Package) -> Vec<Cell> {
+    let name = package.name.to_string();
+    let all: BTreeSet<&str> = package.features.keys().map(String::as_str).collect();
+    let all = features::implied(&package.features, &all);
+    let default = features::implied(&package.features, &BTreeSet::from(["default"]));
+    let mut sets = vec![("default", None)];
+    if all != default {
+        sets.push(("all-features", Some("--all-features")));
+    }
+    let suites = suites(package);
+    let cell = |(variant, flag): (&str, Option<&'static str>)| {
+        let (package, suites) = (name.clone(), suites.clone());
+        Cell::new(format!("{name}/test/{variant}"), move |shell| {
+            run_tests(shell, repo::cargo().args(["test", "-p", &package]).args(flag).args(&suites))
+        })
+    };
+    sets.into_iter().map(cell).collect()
+}
+
+/// The arguments that select everything but the suites of backends; none if there are no such.
+fn suites(package: &Package) -> Vec<String> {
+    let (backends, others): (Vec<_>, Vec<_>) =
+        test_targets(package).partition(|name| name.starts_with(CONFORMANCE));
+    if backends.is_empty() {
+        return Vec::new();
+    }
+    let kinds = ["--lib", "--bins", "--examples"].map(String::from);
+    let others = others.into_iter().map(|name| format!("--test={name}"));
+    kinds.into_iter().chain(others).collect()
+}
+
+fn conformance_cells(package: &Package) -> Vec<Cell> {
+    let targets: BTreeSet<&str> = test_targets(package).collect();
+    let cell = |backend: &'static str| {
+        let target = format!("{CONFORMANCE}{backend}");
+        let package = package.name.to_string();
+        targets.contains(target.as_str()).then(|| {
+            Cell::new(format!("{package}/conformance/{backend}"), move |shell| {
+                let args = ["test", "-p", &package, "--all-features", "--test", &target];
+                run_tests(shell, repo::cargo().args(args))
+            })
+            .backend(backend)
+        })
+    };
+    BACKENDS.into_iter().filter_map(cell).collect()
+}
+
+/// Features only add: every combination builds without a warning. The quick matrix has the ends
+/// and the single ones.
+fn combination_cells(package: &Package) -> Vec<Cell> {
+    let sets = features::combinations(&package.features);
+    let most = sets.len() - 1;
+    let cell = |(at, set): (usize, BTreeSet<&str>)| {
+        let label = set.iter().copied().collect::<Vec<_>>().join("+");
+        let label = if label.is_empty() { "none".to_owned() } else { label };
+        let (name, features) =
+            (package.name.to_string(), label.replace('+', ",").replace("none", ""));
+        let slow = set.len() > 1 && at != most;
+        Cell::new(format!("{name}/features/{label}"), move |shell| {
+            let mut clippy = repo::cargo();
+            clippy.args(["clippy", "-p", &name, "--no-default-features", "--features", &features]);
+            shell.run(clippy.args(["--", "-D", "warnings"]))?;
+            Ok(Verdict::pass())
+        })
+        .slow_if(slow)
+    };
+    sets.into_iter().enumerate().map(cell).collect()
+}
+
+fn test_targets(package: &Package) -> impl Iterator<Item = &str> {
+    let tests = package.targets.iter().filter(|t| t.kind.contains(&TargetKind::Test));
+    tests.map(|target| target.name.as_str())
+}
+
+/// Runs `cargo test`; a suite in which nothing ran has failed.
+pub(crate) fn run_tests(shell: &Shell, test: &mut Command) -> anyhow::Result<Verdict> {
+    shell.run(test.arg("--no-fail-fast"))?;
+    let (passed, ignored) = count(&shell.text());
+    anyhow::ensure!(passed > 0, "no test ran");
+    let ignored = if ignored > 0 { format!(", {ignored} ignored") } else { String::new() };
+    Ok(Verdict::Pass(format!("{passed} tests{ignored}")))
+}
+
+/// Tests that passed and that were ignored, summed over the binaries.
+fn count(log: &str) -> (usize, usize) {
+    let results = log.lines().filter_map(|line| line.strip_prefix("test result: "));
+    let field = |line: &str, what: &str| -> usize {
+        let number = line.split([';', '.']).find_map(|part| part.trim().strip_suffix(what));
+        number.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
+    };
+    results.fold((0, 0), |(passed, ignored), line| {
+        (passed + field(line, "passed"), ignored + field(line, "ignored"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_are_counted_over_all_binaries() {
+        let log = "\
+running 2 tests
+test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
+running 0 tests
+test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
+test result: FAILED. 40 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out
+";
+        assert_eq!(count(log), (42, 3));
+        assert_eq!(count("nothing"), (0, 0));
+    }
+}

@@ -1,0 +1,54 @@
+//! Nothing that the matrix starts outlives it, also when it is interrupted.
+
+#[path = "../src/processes.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod processes;
+
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Each test looks at all processes below this one.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn names(processes: Vec<processes::Process>) -> Vec<String> {
+    processes.into_iter().map(|p| p.name).collect()
+}
+
+#[test]
+fn a_daemon_in_a_session_of_its_own_is_found_and_ended() {
+    let _alone = ALONE.lock();
+    processes::adopt_orphans().unwrap();
+    let script = "setsid sh -c 'trap : TERM; sleep 1000; sleep 1000' & exit 0";
+    Command::new("sh").args(["-c", script]).status().unwrap();
+    let left = names(processes::leftovers(Duration::from_millis(300)));
+    assert!(left.contains(&"sleep".to_owned()), "{left:?}");
+    processes::end_all(Duration::from_secs(1));
+    assert_eq!(names(processes::leftovers(Duration::from_secs(1))), [""; 0]);
+}
+
+#[test]
+fn an_interrupted_matrix_leaves_no_process_and_says_how_it_ended() {
+    let _alone = ALONE.lock();
+    processes::adopt_orphans().unwrap();
+    // Nothing is built there yet, so the cell is still at work when the signal comes.
+    let fresh = tempfile::tempdir().unwrap();
+    let mut matrix = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["test", "--cell", "workspace/clippy"])
+        .env("CARGO_TARGET_DIR", fresh.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_child(&matrix);
+    thread::sleep(Duration::from_millis(700));
+    kill_process(pid, Signal::INT).unwrap();
+    let told = Instant::now();
+    assert_eq!(matrix.wait().unwrap().code(), Some(130));
+    assert!(told.elapsed() < Duration::from_secs(10));
+    assert_eq!(names(processes::leftovers(Duration::ZERO)), [""; 0]);
+    assert!(!std::env::temp_dir().join(format!("chia-{}", pid.as_raw_pid())).exists());
+}
