@@ -1,1 +1,12 @@
 #![doc = include_str!("../README.md")]
+
+mod bypass;
+mod decision;
+mod once;
+mod reason;
+mod write;
+
+pub use bypass::Bypass;
+pub use decision::{Decision, PendingDecision, Replacement, With};
+pub use reason::{Gate, Outcome, Reason, Section};
+pub use write::{WriteDecision, decide_write};

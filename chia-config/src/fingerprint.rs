@@ -1,0 +1,66 @@
+//! A stable name for the content of rules.
+
+use std::collections::{BTreeMap, HashMap};
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::{Config, Location, TagPatterns};
+
+impl Config {
+    /// 32 hexadecimal digits that are the same for the same rules at the same places, on
+    /// every machine and in every process.
+    ///
+    /// It is XXH3-128 over the rules in order of their names. It guards against mix-ups,
+    /// not against forgery.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Hasher(Xxh3::new());
+        hash.text("bypass");
+        for (name, rule) in sorted(&self.bypass) {
+            hash.rule(name, rule.enabled(), rule.tags(), rule.location());
+            let data = rule.data().map(|path| path.as_os_str().as_encoded_bytes());
+            hash.bytes(data.unwrap_or_default());
+            hash.bytes(&[u8::from(data.is_some())]);
+        }
+        hash.text("cache");
+        for (name, rule) in sorted(&self.cache) {
+            hash.rule(name, rule.enabled(), rule.tags(), rule.location());
+        }
+        format!("{:032x}", hash.0.digest128())
+    }
+}
+
+fn sorted<R>(rules: &HashMap<String, R>) -> BTreeMap<&String, &R> {
+    rules.iter().collect()
+}
+
+/// Feeds fields with their lengths, so that no two rules run into each other.
+struct Hasher(Xxh3);
+
+impl Hasher {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update(&(bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn rule(&mut self, name: &str, enabled: bool, tags: Option<&TagPatterns>, at: &Location) {
+        self.text(name);
+        self.bytes(&[u8::from(enabled), u8::from(tags.is_some())]);
+        self.location(at);
+        let patterns = tags.map_or(&[][..], TagPatterns::patterns);
+        self.bytes(&(patterns.len() as u64).to_le_bytes());
+        for pattern in patterns {
+            self.text(pattern.text());
+            self.location(pattern.location());
+        }
+    }
+
+    fn location(&mut self, at: &Location) {
+        self.text(at.file());
+        self.bytes(&at.line().to_le_bytes());
+        self.bytes(&at.column().to_le_bytes());
+    }
+}

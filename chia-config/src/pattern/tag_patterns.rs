@@ -1,0 +1,135 @@
+//! A list of patterns, and one pass over all of them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use regex_automata::meta::Regex;
+use regex_automata::{Anchored, Input};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::PatternError;
+use crate::Location;
+
+/// A pattern as it was written, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pattern {
+    text: String,
+    location: Location,
+}
+
+impl Pattern {
+    pub(crate) fn new(text: String, location: Location) -> Self {
+        Self { text, location }
+    }
+
+    /// The pattern's text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it was written.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+}
+
+/// What patterns say about a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TagMatch {
+    /// The pattern with this index matches the whole tag.
+    Matched(usize),
+    /// No pattern matches.
+    NoMatch,
+    /// The call has no tag.
+    Untagged,
+    /// No pattern matched, and the one with this index was given up on: it needed more
+    /// back-tracking than is allowed.
+    GaveUp(usize),
+}
+
+/// The compiled `tags:` of one rule. Cheap to clone.
+#[derive(Clone)]
+pub struct TagPatterns(Arc<Inner>);
+
+struct Inner {
+    patterns: Vec<Pattern>,
+    regex: Regex,
+}
+
+impl TagPatterns {
+    /// Compiles `patterns`. Their location is the caller's source line.
+    ///
+    /// # Errors
+    /// The first pattern that cannot be used.
+    #[track_caller]
+    pub fn new<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Self, PatternError> {
+        Self::at(patterns, &Location::caller())
+    }
+
+    pub(crate) fn at<S: AsRef<str>>(
+        patterns: impl IntoIterator<Item = S>,
+        location: &Location,
+    ) -> Result<Self, PatternError> {
+        let pattern = |text: S| Pattern::new(text.as_ref().to_owned(), location.clone());
+        Self::compile(patterns.into_iter().map(pattern).collect())
+    }
+
+    pub(crate) fn compile(patterns: Vec<Pattern>) -> Result<Self, PatternError> {
+        let anchored: Vec<_> = patterns.iter().map(|p| format!(r"\A(?:{})\z", p.text)).collect();
+        let regex =
+            Regex::new_many(&anchored).map_err(|e| PatternError::new("", e.to_string(), None))?;
+        Ok(Self(Arc::new(Inner { patterns, regex })))
+    }
+
+    /// The patterns, in the order in which they were written.
+    pub fn patterns(&self) -> &[Pattern] {
+        &self.0.patterns
+    }
+
+    /// What the patterns say about a call's tag. Never hangs and never panics.
+    pub fn evaluate(&self, tag: Option<&str>) -> TagMatch {
+        let Some(tag) = tag else {
+            return TagMatch::Untagged;
+        };
+        let input = Input::new(tag).anchored(Anchored::Yes);
+        match self.0.regex.search_half(&input) {
+            Some(found) => TagMatch::Matched(found.pattern().as_usize()),
+            None => TagMatch::NoMatch,
+        }
+    }
+
+    /// The index of a pattern that matches the whole tag, if one does.
+    pub fn matches(&self, tag: Option<&str>) -> Option<usize> {
+        match self.evaluate(tag) {
+            TagMatch::Matched(index) => Some(index),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for TagPatterns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.patterns()).finish()
+    }
+}
+
+impl PartialEq for TagPatterns {
+    fn eq(&self, other: &Self) -> bool {
+        self.patterns() == other.patterns()
+    }
+}
+
+impl Eq for TagPatterns {}
+
+impl Serialize for TagPatterns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.patterns().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TagPatterns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::compile(Vec::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}

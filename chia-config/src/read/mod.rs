@@ -1,0 +1,90 @@
+//! Tree → rules, with every problem of the file collected on the way.
+
+mod entry;
+mod section;
+mod tags;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::string::FromUtf8Error;
+use std::sync::Arc;
+
+use crate::report::{ConfigError, Diagnostic, Source, Span};
+use crate::yaml::{Kind, Merger, Node};
+use crate::{Config, PatternError, TagPatterns};
+
+/// Checks the tree and compiles its rules.
+pub(crate) fn rules(
+    root: Option<&Node>,
+    source: Arc<Source>,
+    base_dir: &Path,
+) -> Result<Config, ConfigError> {
+    let mut reader = Reader::new(&source, base_dir);
+    let mut config = Config::default();
+    if let Some(root) = root {
+        reader.top(root, &mut config);
+    }
+    let Reader { mut problems, mut warnings, .. } = reader;
+    let by_place = |d: &Diagnostic| (d.location().line(), d.location().column());
+    if !problems.is_empty() {
+        problems.sort_by_key(by_place);
+        return Err(ConfigError::invalid(problems));
+    }
+    warnings.sort_by_key(by_place);
+    config.warnings = warnings;
+    config.source = Some(source);
+    Ok(config)
+}
+
+/// The error for a file that is not text.
+pub(crate) fn not_utf8(error: &FromUtf8Error, origin: &str) -> ConfigError {
+    let good = error.utf8_error().valid_up_to();
+    let text = String::from_utf8_lossy(&error.as_bytes()[..good]);
+    let (before, last) = text.rsplit_once('\n').unwrap_or(("", &text));
+    let line = if before.is_empty() && last.len() == text.len() {
+        1
+    } else {
+        before.split('\n').count() + 1
+    };
+    let column = last.chars().count() + 1;
+    let whole = String::from_utf8_lossy(error.as_bytes());
+    let narrow = |n| u32::try_from(n).unwrap_or(u32::MAX);
+    let span = Span { line: narrow(line), column: narrow(column), len: 1 };
+    let problem = Source::new(origin, &whole).error(span, "the file is not UTF-8 text");
+    ConfigError::invalid(vec![problem])
+}
+
+/// What is kept while a file is read.
+struct Reader<'s> {
+    source: &'s Source,
+    base_dir: &'s Path,
+    problems: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
+    merger: Merger<'s>,
+    /// Compiled `tags:` by node, so that an alias costs nothing and is reported once.
+    compiled: HashMap<*const Node, Option<TagPatterns>>,
+}
+
+impl<'s> Reader<'s> {
+    fn new(source: &'s Source, base_dir: &'s Path) -> Self {
+        Self {
+            source,
+            base_dir,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            merger: Merger::new(source),
+            compiled: HashMap::new(),
+        }
+    }
+
+    fn error(&mut self, node: &Node, message: impl Into<String>, help: Option<String>) {
+        let problem = self.source.error(node.span, message).with_help(help);
+        self.problems.push(problem);
+    }
+
+    fn warn(&mut self, node: &Node, message: impl Into<String>, help: Option<String>) {
+        let warning = self.source.warning(node.span, message).with_help(help);
+        self.warnings.push(warning);
+    }
+}

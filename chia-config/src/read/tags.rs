@@ -1,0 +1,71 @@
+//! The `tags:` option: one pattern or a list of them.
+
+use super::*;
+use crate::pattern::Pattern;
+use crate::yaml::Entry;
+
+impl Reader<'_> {
+    pub(super) fn tags(&mut self, option: &Entry) -> Option<TagPatterns> {
+        let node = &option.value;
+        if let Some(done) = self.compiled.get(&Rc::as_ptr(node)) {
+            return done.clone();
+        }
+        let tags = self.compile(node);
+        self.compiled.insert(Rc::as_ptr(node), tags.clone());
+        tags
+    }
+
+    fn compile(&mut self, node: &Rc<Node>) -> Option<TagPatterns> {
+        let nodes = match &node.kind {
+            Kind::Sequence(items) => items.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        let before = self.problems.len();
+        let mut patterns = Vec::new();
+        for item in nodes {
+            let Some(text) = item.as_str() else {
+                self.not_a_pattern(item);
+                continue;
+            };
+            let pattern = Pattern::new(text.to_owned(), self.source.location(item.span));
+            match TagPatterns::compile(vec![pattern.clone()]) {
+                Ok(_) => patterns.push(pattern),
+                Err(error) => self.bad_pattern(item, &error),
+            }
+        }
+        if self.problems.len() != before {
+            return None;
+        }
+        TagPatterns::compile(patterns).map_err(|error| self.error(node, error.reason(), None)).ok()
+    }
+
+    fn not_a_pattern(&mut self, item: &Node) {
+        let message = format!("expected a pattern in `tags`, found {}", item.describe());
+        let help = match &item.kind {
+            Kind::Scalar { .. } if item.is_null() => {
+                "remove the key to match every call, or write `[]` to match none".into()
+            }
+            Kind::Scalar { text, .. } => format!("write \"{text}\" in quotes if it is a pattern"),
+            _ => "`tags` is a pattern, or one list of patterns".into(),
+        };
+        self.error(item, message, Some(help));
+    }
+
+    fn bad_pattern(&mut self, item: &Node, error: &PatternError) {
+        let span = error.offset().and_then(|offset| self.inside(item, offset)).unwrap_or(item.span);
+        let message = format!("bad pattern: {}", error.reason());
+        self.problems.push(self.source.error(span, message));
+    }
+
+    /// The place of a character of a scalar, if the scalar stands in the file as it is.
+    fn inside(&self, item: &Node, offset: usize) -> Option<Span> {
+        let text = item.as_str()?;
+        let line: String = self.source.text_from(item.span)?.collect();
+        let quote = usize::from(line.starts_with(['"', '\'']));
+        line[quote..].starts_with(text).then(|| Span {
+            line: item.span.line,
+            column: item.span.column + u32::try_from(quote + offset).unwrap_or(0),
+            len: 1,
+        })
+    }
+}
