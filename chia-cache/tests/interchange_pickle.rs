@@ -209,17 +209,20 @@ fn r20_a_tag_beyond_the_bound_is_refused_before_it_is_read() {
 
 #[test]
 fn r20_only_a_stand_alone_pickle_can_become_an_entry() {
-    for (first, last, len) in [
-        (&b"hello"[..], b'.', 5),
-        (b"\x80\x01", b'.', 5),
-        (b"\x80\x04", b'x', 5),
-        (b"\x80\x04", b'.', 3),
-        (b"", b'.', 0),
-    ] {
-        assert_eq!(
-            entry_from_pickle("t", first, last, len).unwrap_err().kind(),
-            PickleErrorKind::NotAValue
-        );
+    let values: [&[u8]; 8] = [
+        b"hello.",
+        b"\x80\x01K\x01.",
+        b"\x80\x04K\x01",
+        b"\x80\x04.",
+        b"",
+        b"\x80\x04\x94K\x01.",
+        b"\x80\x02q\0K\x01.",
+        b"\x80\x04\x95\x02\0\0\0\0\0\0\0\x94.",
+    ];
+    for value in values {
+        let last = value.last().copied().unwrap_or_default();
+        let error = entry_from_pickle("t", value, last, value.len() as u64).unwrap_err();
+        assert_eq!(error.kind(), PickleErrorKind::NotAValue, "{value:?}");
     }
 }
 

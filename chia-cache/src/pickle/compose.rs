@@ -7,7 +7,7 @@ use super::{MAX_TAG_LEN, opcode as op};
 
 /// How to make a `(tag, data)` pickle from `tag` and a stand-alone pickle of `data`, the source of the splice.
 ///
-/// `first` is at least the first two bytes of that pickle, `last` its last byte, `len` its length. The source must be
+/// `first` is at least the first 12 bytes of that pickle (or all), `last` its last byte, `len` its length. The source must be
 /// one whole pickle: its first `STOP` is its last byte.
 ///
 /// The tag is pushed outside of any frame and is not put in the memo, so `data` keeps its frames and its memo
@@ -22,22 +22,29 @@ pub fn entry_from_pickle(
     last: u8,
     len: u64,
 ) -> Result<Splice, PickleError> {
-    let protocol = match first {
-        [op::PROTO, protocol, ..] if op::PROTOCOLS.contains(protocol) => *protocol,
-        _ => {
-            return Err(PickleError::new(
-                Kind::NotAValue,
-                0,
-                "it does not begin with PROTO and a protocol of 2 to 5",
-            ));
-        }
+    let [op::PROTO, protocol @ 2..=5, opcodes @ ..] = first else {
+        return Err(PickleError::new(
+            Kind::NotAValue,
+            0,
+            "it does not begin with PROTO and a protocol of 2 to 5",
+        ));
     };
+    let opcodes = match opcodes {
+        [op::FRAME, framed @ ..] if *protocol >= op::FIRST_FRAMED => {
+            framed.get(8..).unwrap_or_default()
+        }
+        opcodes => opcodes,
+    };
+    // Nothing is there yet that could be put in the memo; here it would pass for the memo opcode of the tag.
+    if let None | Some(&(op::MEMOIZE | op::BINPUT | op::LONG_BINPUT | op::STOP)) = opcodes.first() {
+        return Err(PickleError::new(Kind::NotAValue, 2, "its first opcode pushes nothing"));
+    }
     // PROTO and its operand, one opcode at the least, STOP.
     if last != op::STOP || len < 4 {
         return Err(PickleError::new(Kind::NotAValue, len, "it does not end with STOP"));
     }
     Ok(Splice {
-        prefix: entry_prefix(protocol, tag)?,
+        prefix: entry_prefix(*protocol, tag)?,
         body: 2..len - 1,
         suffix: vec![op::TUPLE, op::STOP],
     })
