@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The jobs of this repository.
 #[derive(Parser)]
@@ -18,6 +18,8 @@ pub(crate) struct Flags {
 pub(crate) enum Job {
     /// Run the test matrix: crates, feature sets, backends, Ray versions.
     Test(Test),
+    /// Run the examples: a loop cold and then warm, and a design-space exploration.
+    Demo(Demo),
     /// Measure ours against its peers: rules, dispatch, cache, ray, python.
     Bench(Bench),
 }
@@ -46,6 +48,29 @@ pub(crate) struct Test {
     /// Write the table to this file, as Markdown.
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
+}
+
+/// `demo`: what the examples share.
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Where the calls run.
+    #[arg(long, value_enum, default_value_t = Backend::Local)]
+    pub(crate) backend: Backend,
+    /// One JSON object per run on stdout, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the examples keep their caches, a folder each; emptied at the start.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+}
+
+/// A backend that the examples run on.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Backend {
+    /// In this process.
+    Local,
+    /// On a private Ray cluster.
+    Ray,
 }
 
 /// `bench`: everything is handed to the benchmark program, which is built optimised.

@@ -9,6 +9,7 @@ mod checks;
 mod features;
 mod interrupt;
 mod layering;
+mod ray;
 mod runner;
 mod rust;
 mod table;
@@ -25,6 +26,10 @@ use crate::processes;
 
 /// Lists or runs the cells that were asked for.
 pub(crate) fn run(flags: &Test) -> anyhow::Result<ExitCode> {
+    if !flags.list {
+        processes::adopt_orphans()?;
+        interrupt::end_everything_on_signals()?;
+    }
     let mut cells = catalogue::cells(flags.quick)?;
     cells.retain(|cell| wanted(flags, cell));
     ensure!(!cells.is_empty(), "no cell is called so (`cargo xtask test --list` shows them)");
@@ -32,8 +37,6 @@ pub(crate) fn run(flags: &Test) -> anyhow::Result<ExitCode> {
         table::list(&cells);
         return Ok(ExitCode::SUCCESS);
     }
-    processes::adopt_orphans()?;
-    interrupt::end_everything_on_signals()?;
     let rows = runner::run_all(&cells, flags.quick)?;
     print!("\n{}", table::plain(&rows));
     if let Some(file) = &flags.json {

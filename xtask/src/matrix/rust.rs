@@ -7,7 +7,7 @@ use std::process::Command;
 use cargo_metadata::{Package, TargetKind};
 
 use super::cell::{Cell, Verdict};
-use super::features;
+use super::{features, ray};
 use crate::repo;
 use crate::shell::Shell;
 
@@ -41,16 +41,26 @@ fn test_cells(package: &Package) -> Vec<Cell> {
     let cell = |(variant, flag): (&str, Option<&'static str>)| {
         let (package, suites) = (name.clone(), suites.clone());
         Cell::new(format!("{name}/test/{variant}"), move |shell| {
-            run_tests(shell, repo::cargo().args(["test", "-p", &package]).args(flag).args(&suites))
+            let test = || {
+                let mut test = repo::cargo();
+                test.args(["test", "-p", &package]).args(flag);
+                test
+            };
+            if suites.is_empty() {
+                return run_tests(shell, &mut test());
+            }
+            run_tests(shell, test().args(&suites))?;
+            run_tests(shell, test().arg("--doc"))
         })
     };
     sets.into_iter().map(cell).collect()
 }
 
-/// The arguments that select everything but the suites of backends; none if there are no such.
+/// The arguments that select everything but the suites of backends (and the documentation, which
+/// cargo cannot combine with others); none if there are no such suites.
 fn suites(package: &Package) -> Vec<String> {
-    let (backends, others): (Vec<_>, Vec<_>) =
-        test_targets(package).partition(|name| name.starts_with(CONFORMANCE));
+    let (backends, others): (Vec<_>, Vec<_>) = test_targets(package)
+        .partition(|name| name.starts_with(CONFORMANCE) || package.name.as_str() == ray::CRATE);
     if backends.is_empty() {
         return Vec::new();
     }
@@ -97,7 +107,8 @@ fn combination_cells(package: &Package) -> Vec<Cell> {
     sets.into_iter().enumerate().map(cell).collect()
 }
 
-fn test_targets(package: &Package) -> impl Iterator<Item = &str> {
+/// The names of a package's integration tests.
+pub(crate) fn test_targets(package: &Package) -> impl Iterator<Item = &str> {
     let tests = package.targets.iter().filter(|t| t.kind.contains(&TargetKind::Test));
     tests.map(|target| target.name.as_str())
 }
