@@ -20,6 +20,9 @@ pub(crate) enum Job {
     Test(Test),
     /// Run the examples: a loop cold and then warm, and a design-space exploration.
     Demo(Demo),
+    /// Make the Python environment of the tests up to date and print its Python
+    /// (`CHIA_RAY_PYTHON=$(cargo xtask venv) cargo test -p chia-ray`).
+    Venv(Venv),
     /// Measure ours against its peers: rules, dispatch, cache, ray, python.
     Bench(Bench),
 }
@@ -71,6 +74,14 @@ pub(crate) enum Backend {
     Local,
     /// On a private Ray cluster.
     Ray,
+}
+
+/// `venv`: which environment.
+#[derive(Args)]
+pub(crate) struct Venv {
+    /// The Ray version in it.
+    #[arg(long, default_value = crate::venv::RAY)]
+    pub(crate) ray: String,
 }
 
 /// `bench`: everything is handed to the benchmark program, which is built optimised.

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     let done = match Flags::parse().job {
         Job::Test(flags) => matrix::run(&flags),
         Job::Demo(flags) => demo::run(&flags).map(|()| ExitCode::SUCCESS),
+        Job::Venv(flags) => venv::run(&flags).map(|()| ExitCode::SUCCESS),
         Job::Bench(flags) => bench::run(&flags).map(|()| ExitCode::SUCCESS),
     };
     match done {

@@ -10,7 +10,8 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 
-use crate::interpreters::Interpreter;
+use crate::flags;
+use crate::interpreters::{self, Interpreter};
 use crate::repo;
 use crate::shell::Shell;
 
@@ -26,6 +27,13 @@ const BUILD_TOOLS: [&str; 3] = ["maturin==1.16.0", "mypy==2.4.1", "ruff==0.17.6"
 
 /// The environments whose wheel is up to date in this process.
 static FRESH: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Makes the environment and prints its Python.
+pub(crate) fn run(flags: &flags::Venv) -> anyhow::Result<()> {
+    let python = interpreters::preferred()?;
+    println!("{}", with_ray(&Shell::inherit(), &flags.ray, &python)?.display());
+    Ok(())
+}
 
 /// The Python package, once there is one.
 pub(crate) fn package() -> Option<PathBuf> {
