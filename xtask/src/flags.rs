@@ -18,6 +18,8 @@ pub(crate) struct Flags {
 pub(crate) enum Job {
     /// Run the test matrix: crates, feature sets, backends, Ray versions.
     Test(Test),
+    /// Package each crate, then build and test it from its package; check what a release needs.
+    ReleaseCheck(Select),
     /// Run the examples: a loop cold and then warm, and a design-space exploration.
     Demo(Demo),
     /// Make the Python environment of the tests up to date and print its Python
@@ -27,18 +29,26 @@ pub(crate) enum Job {
     Bench(Bench),
 }
 
-/// `test`: filters hold together, and each may be given several times.
-#[derive(Args, Default)]
+/// `test`: how much of the matrix.
+#[derive(Args)]
 pub(crate) struct Test {
     /// Leave out the slow cells and the long forms of the tests.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Only cells of this crate (`workspace` for the checks of all of them).
-    #[arg(long = "crate", value_name = "CRATE")]
-    pub(crate) crates: Vec<String>,
     /// Only cells that test this backend: local, pool, ray.
     #[arg(long = "backend", value_name = "BACKEND")]
     pub(crate) backends: Vec<String>,
+    /// Which of them.
+    #[command(flatten)]
+    pub(crate) select: Select,
+}
+
+/// Which cells run and where the table goes. Filters hold together; each may be given repeatedly.
+#[derive(Args, Default)]
+pub(crate) struct Select {
+    /// Only cells of this crate (`workspace` for the checks of all of them).
+    #[arg(long = "crate", value_name = "CRATE")]
+    pub(crate) crates: Vec<String>,
     /// Only the cell of this name, or all below it (`chia-cache/features`).
     #[arg(long = "cell", value_name = "NAME")]
     pub(crate) cells: Vec<String>,

@@ -19,7 +19,8 @@ use flags::{Flags, Job};
 
 fn main() -> ExitCode {
     let done = match Flags::parse().job {
-        Job::Test(flags) => matrix::run(&flags),
+        Job::Test(flags) => matrix::test(&flags),
+        Job::ReleaseCheck(flags) => matrix::release_check(&flags),
         Job::Demo(flags) => demo::run(&flags).map(|()| ExitCode::SUCCESS),
         Job::Venv(flags) => venv::run(&flags).map(|()| ExitCode::SUCCESS),
         Job::Bench(flags) => bench::run(&flags).map(|()| ExitCode::SUCCESS),

@@ -2,6 +2,7 @@
 //! a row for each backend that has a conformance suite (`tests/conformance_<backend>.rs`).
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use cargo_metadata::{Package, TargetKind};
@@ -19,16 +20,22 @@ const BACKENDS: [&str; 2] = ["local", "pool"];
 
 /// All cells of a package.
 pub(crate) fn cells(package: &Package) -> Vec<Cell> {
-    let mut cells = test_cells(package);
+    let mut cells = test_cells(package, repo::top(), "test", &suites(package));
     cells.extend(conformance_cells(package));
     if repo::is_published(package) {
-        cells.extend(combination_cells(package));
+        cells.extend(combination_cells(package, repo::top(), "features"));
     }
     cells
 }
 
-/// `cargo test` as the crate comes, and with all features if that is more.
-fn test_cells(package: &Package) -> Vec<Cell> {
+/// `cargo test` as the crate comes, and with all features if that is more. `suites` selects what
+/// of it runs besides the documentation; everything does if it is empty.
+pub(crate) fn test_cells(
+    package: &Package,
+    folder: &Path,
+    what: &str,
+    suites: &[String],
+) -> Vec<Cell> {
     let name = package.name.to_string();
     let all: BTreeSet<&str> = package.features.keys().map(String::as_str).collect();
     let all = features::implied(&package.features, &all);
@@ -37,12 +44,11 @@ fn test_cells(package: &Package) -> Vec<Cell> {
     if all != default {
         sets.push(("all-features", Some("--all-features")));
     }
-    let suites = suites(package);
     let cell = |(variant, flag): (&str, Option<&'static str>)| {
-        let (package, suites) = (name.clone(), suites.clone());
-        Cell::new(format!("{name}/test/{variant}"), move |shell| {
+        let (package, folder, suites) = (name.clone(), folder.to_owned(), suites.to_owned());
+        Cell::new(format!("{name}/{what}/{variant}"), move |shell| {
             let test = || {
-                let mut test = repo::cargo();
+                let mut test = repo::cargo_in(&folder);
                 test.args(["test", "-p", &package]).args(flag);
                 test
             };
@@ -87,7 +93,7 @@ fn conformance_cells(package: &Package) -> Vec<Cell> {
 
 /// Features only add: every combination builds without a warning. The quick matrix has the ends
 /// and the single ones.
-fn combination_cells(package: &Package) -> Vec<Cell> {
+pub(crate) fn combination_cells(package: &Package, folder: &Path, what: &str) -> Vec<Cell> {
     let sets = features::combinations(&package.features);
     let most = sets.len() - 1;
     let cell = |(at, set): (usize, BTreeSet<&str>)| {
@@ -96,8 +102,9 @@ fn combination_cells(package: &Package) -> Vec<Cell> {
         let (name, features) =
             (package.name.to_string(), label.replace('+', ",").replace("none", ""));
         let slow = set.len() > 1 && at != most;
-        Cell::new(format!("{name}/features/{label}"), move |shell| {
-            let mut clippy = repo::cargo();
+        let folder = folder.to_owned();
+        Cell::new(format!("{name}/{what}/{label}"), move |shell| {
+            let mut clippy = repo::cargo_in(&folder);
             clippy.args(["clippy", "-p", &name, "--no-default-features", "--features", &features]);
             shell.run(clippy.args(["--", "-D", "warnings"]))?;
             Ok(Verdict::pass())
