@@ -1,0 +1,15 @@
+//! The cases, a module a group. Their names and layouts are in [`super::list`].
+
+pub(super) mod actor_lives;
+pub(super) mod actors;
+pub(super) mod arguments;
+pub(super) mod cancellation;
+pub(super) mod crashes;
+pub(super) mod drops;
+pub(super) mod failures;
+pub(super) mod nesting;
+pub(super) mod placement;
+pub(super) mod resources;
+pub(super) mod shutdown;
+pub(super) mod sizes;
+pub(super) mod tasks;
