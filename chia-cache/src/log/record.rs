@@ -1,0 +1,103 @@
+//! The records of the log: what was changed, and how a record is framed.
+//!
+//! A frame is `u32 length | u64 sum | body`. The sum is the xxh3-64 of the body, seeded with the sum
+//! of the frame before, so that a frame counts only in its place: what a failed or an older write
+//! left behind in the file is never taken for a record.
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::meta::Meta;
+
+/// One change. The order of the variants and fields is the format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Op {
+    /// An entry. An inline value follows the operations of the record, which has one such at most.
+    Put {
+        tag: String,
+        meta: Meta,
+    },
+    Remove {
+        tag: String,
+    },
+    /// A read, at so many milliseconds since 1970.
+    Touch {
+        tag: String,
+        at: u64,
+    },
+    /// Every entry goes.
+    Clear,
+    /// Files named by records that begin before this offset of the same log are durable.
+    FilesSynced {
+        before: u64,
+    },
+}
+
+/// Length and sum.
+pub(crate) const FRAME_HEAD: usize = 12;
+
+/// A frame longer than this is damage. It bounds what a damaged length can make us allocate.
+const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// A record read back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Record<'a> {
+    pub(crate) ops: Vec<Op>,
+    /// The inline value of its `Put`.
+    pub(crate) value: &'a [u8],
+    /// Bytes of the frame.
+    pub(crate) len: usize,
+    /// Seeds the next frame's sum.
+    pub(crate) sum: u64,
+}
+
+/// Frames `ops` and the value of its inline put, and gives the sum that seeds the next frame.
+pub(crate) fn encode(ops: &[Op], value: &[u8], seed: u64) -> (Vec<u8>, u64) {
+    let mut frame = Vec::with_capacity(FRAME_HEAD + 256 + value.len());
+    frame.resize(FRAME_HEAD, 0);
+    let mut frame =
+        postcard::to_extend(ops, frame).expect("operations are plain data, which always encodes");
+    frame.extend_from_slice(value);
+    let sum = xxh3_64_with_seed(&frame[FRAME_HEAD..], seed);
+    let len = (frame.len() - FRAME_HEAD) as u32;
+    frame[..4].copy_from_slice(&len.to_le_bytes());
+    frame[4..FRAME_HEAD].copy_from_slice(&sum.to_le_bytes());
+    (frame, sum)
+}
+
+/// The record at the start of `bytes`, or `None` where the log ends.
+pub(crate) fn decode(bytes: &[u8], seed: u64) -> Option<Record<'_>> {
+    let len = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
+    let sum = u64::from_le_bytes(bytes.get(4..FRAME_HEAD)?.try_into().ok()?);
+    if len > MAX_BODY {
+        return None;
+    }
+    let body = bytes.get(FRAME_HEAD..FRAME_HEAD + len)?;
+    if xxh3_64_with_seed(body, seed) != sum {
+        return None;
+    }
+    let (ops, value) = postcard::take_from_bytes(body).ok()?;
+    Some(Record { ops, value, len: FRAME_HEAD + len, sum })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r17_a_frame_counts_only_whole_and_in_its_place() {
+        let ops = vec![Op::Remove { tag: "a".into() }, Op::Clear];
+        let (frame, sum) = encode(&ops, b"value", 7);
+        let record = decode(&frame, 7).unwrap();
+        assert_eq!((record.ops, record.value, record.sum), (ops, &b"value"[..], sum));
+        assert_eq!(decode(&frame, 8), None);
+        for cut in 0..frame.len() {
+            assert_eq!(decode(&frame[..cut], 7), None);
+        }
+        for flip in 0..frame.len() {
+            let mut damaged = frame.clone();
+            damaged[flip] ^= 1;
+            assert_eq!(decode(&damaged, 7), None, "byte {flip}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What the store keeps of an entry beside its value. Part of the on-disk format.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::{Codec, Facts, NewEntry, Origin};
+
+/// An entry without its tag and its value. The order of the fields is the format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Meta {
+    pub(crate) function: Option<String>,
+    pub(crate) origin: Origin,
+    pub(crate) codec: Codec,
+    /// Milliseconds since 1970.
+    pub(crate) created: u64,
+    /// Microseconds.
+    pub(crate) compute_time: Option<u64>,
+    /// Bytes of the value.
+    pub(crate) len: u64,
+    /// The xxh3-128 of the value; a file of the Python original has none.
+    pub(crate) checksum: Option<Checksum>,
+    pub(crate) place: Place,
+}
+
+pub(crate) type Checksum = [u8; 16];
+
+/// Where the value is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Place {
+    /// In the log, and after the next fold in the index.
+    Inline,
+    /// In a file of ours.
+    File {
+        /// Tells the files of one tag apart; never used twice.
+        generation: u64,
+        /// Whether the file was durable before the record that names it was written.
+        synced: bool,
+    },
+}
+
+impl Meta {
+    pub(crate) fn new(entry: &NewEntry, len: u64, checksum: Checksum, place: Place) -> Self {
+        Self {
+            function: entry.function.clone(),
+            origin: entry.origin,
+            codec: entry.codec,
+            created: now(),
+            compute_time: entry.compute_time.map(|time| time.as_micros() as u64),
+            len,
+            checksum: Some(checksum),
+            place,
+        }
+    }
+
+    /// What the entry counts against the budget.
+    pub(crate) fn cost(&self, tag: &str) -> u64 {
+        cost(tag, self.len)
+    }
+
+    pub(crate) fn is_inline(&self) -> bool {
+        self.place == Place::Inline
+    }
+
+    pub(crate) fn facts(&self, tag: &str, last_read: u64) -> Facts {
+        Facts {
+            tag: tag.to_owned(),
+            function: self.function.clone(),
+            origin: self.origin,
+            size: self.len,
+            created: time(self.created),
+            last_read: (last_read > 0).then(|| time(last_read)),
+            compute_time: self.compute_time.map(Duration::from_micros),
+            codec: self.codec,
+        }
+    }
+}
+
+/// What a value of `len` bytes under `tag` counts against the budget.
+pub(crate) fn cost(tag: &str, len: u64) -> u64 {
+    len.saturating_add(tag.len() as u64)
+}
+
+pub(crate) fn checksum(value: &[u8]) -> Checksum {
+    xxh3_128(value).to_le_bytes()
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+fn time(millis: u64) -> SystemTime {
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH)
+}

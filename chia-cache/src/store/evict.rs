@@ -1,0 +1,140 @@
+//! Removing: one entry, all of them, or as many as a smaller budget takes.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::error::Result;
+use crate::files;
+use crate::layer::Tag;
+use crate::lock;
+use crate::log::record::Op;
+use crate::store::inner::Inner;
+
+impl Inner {
+    pub(crate) fn evict(&self, tag: &str) -> Result<bool> {
+        self.admit()?;
+        let mut writer = lock(&self.writer);
+        let Some(found) = self.find(tag, false)? else {
+            return Ok(false);
+        };
+        let position = self.commit_remove(&mut writer, vec![(tag.into(), found.meta)], false)?;
+        drop(writer);
+        self.acknowledge(position)?;
+        Ok(true)
+    }
+
+    /// Removes every entry; gives how many there were.
+    pub(crate) fn flush(&self) -> Result<u64> {
+        self.admit()?;
+        let mut writer = lock(&self.writer);
+        let files = self.file_names()?;
+        self.append(&mut writer, &[Op::Clear], &[])?;
+        let position = writer.log.position();
+        let mut table = lock(&self.table);
+        let removed = table.entries;
+        table.clear();
+        drop(table);
+        writer.unsynced.clear();
+        drop(writer);
+        for (name, bytes) in files {
+            self.unlinks.push(position, name, bytes);
+        }
+        self.acknowledge(position)?;
+        Ok(removed)
+    }
+
+    /// The names and sizes of all value files.
+    fn file_names(&self) -> Result<Vec<(String, u64)>> {
+        let mut names = Vec::new();
+        for tag in self.tags_of_files()? {
+            if let Some(found) = self.find(&tag, false)? {
+                names.extend(files::name(&tag, &found.meta).map(|name| (name, found.meta.len)));
+            }
+        }
+        Ok(names)
+    }
+
+    fn tags_of_files(&self) -> Result<Vec<Tag>> {
+        let mut tags: Vec<Tag> = Vec::new();
+        let table = lock(&self.table);
+        let base = Arc::clone(&table.base);
+        let layers = table.frozen.iter().map(|frozen| &frozen.layer).chain([&table.active]);
+        for layer in layers {
+            tags.extend(
+                layer
+                    .oldest_first()
+                    .filter(|(_, slot)| !slot.meta.is_inline())
+                    .map(|(tag, _)| Arc::clone(tag)),
+            );
+        }
+        drop(table);
+        base.files(|_, tag| tags.push(tag.into())).map_err(|e| self.index_error("read", e))?;
+        tags.sort_unstable();
+        tags.dedup();
+        Ok(tags)
+    }
+
+    pub(crate) fn set_budget(&self, bytes: u64) -> Result<()> {
+        self.admit()?;
+        self.budget.store(bytes, Ordering::Release);
+        self.shrink().map(drop)
+    }
+
+    /// Evicts until the budget holds; gives how many went.
+    pub(crate) fn shrink(&self) -> Result<u64> {
+        let mut evicted = 0;
+        loop {
+            let mut writer = lock(&self.writer);
+            let over = lock(&self.table).bytes.saturating_sub(self.budget());
+            if over == 0 {
+                return Ok(evicted);
+            }
+            let victims = writer
+                .victims
+                .pick(&self.table, "", over)
+                .map_err(|e| self.index_error("evict from", e))?;
+            if victims.is_empty() {
+                return Ok(evicted);
+            }
+            evicted += victims.len() as u64;
+            let position = self.commit_remove(&mut writer, victims, true)?;
+            drop(writer);
+            self.acknowledge(position)?;
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Result<Vec<String>> {
+        self.check_open()?;
+        let mut keys = Vec::new();
+        let table = lock(&self.table);
+        let base = Arc::clone(&table.base);
+        let mut overridden = std::collections::HashSet::new();
+        if let Some(frozen) = &table.frozen {
+            keys.extend(
+                frozen
+                    .layer
+                    .oldest_first()
+                    .filter(|(tag, _)| table.active.knows_nothing_of(tag))
+                    .map(|(tag, _)| tag.to_string()),
+            );
+            overridden.extend(frozen.layer.oldest_first().map(|(tag, _)| Arc::clone(tag)));
+            overridden.extend(frozen.layer.dead().cloned());
+        }
+        keys.extend(table.active.oldest_first().map(|(tag, _)| tag.to_string()));
+        overridden.extend(table.active.oldest_first().map(|(tag, _)| Arc::clone(tag)));
+        overridden.extend(table.active.dead().cloned());
+        let cleared = table.active.is_cleared()
+            || table.frozen.as_ref().is_some_and(|frozen| frozen.layer.is_cleared());
+        drop(table);
+        if !cleared {
+            let each = |tag: &str| {
+                if !overridden.contains(tag) {
+                    keys.push(tag.to_owned());
+                }
+            };
+            base.tags(each).map_err(|e| self.index_error("read", e))?;
+        }
+        keys.sort_unstable();
+        Ok(keys)
+    }
+}

@@ -1,0 +1,310 @@
+//! The store as its users see it.
+
+mod evict;
+pub(crate) mod inner;
+mod read;
+pub(crate) mod upkeep;
+mod write;
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use crate::error::{Error, Result};
+use crate::facts::{Entry, Facts, NewEntry, Replay, Written};
+use crate::io::{Disk, Io};
+use crate::options::{Durability, Options};
+use crate::report::OpenReport;
+use crate::stats::Stats;
+use crate::{ByteSize, lock, recovery};
+use inner::{Inner, Paths, Tuning};
+
+/// An LRU store of values under tags, in a directory, within a budget of bytes.
+///
+/// It is a handle: clones share one store, from any thread. Operations block, and a reader never
+/// waits for a writer's disk. When the last clone is dropped the store stops cleanly; [`close`](Self::close)
+/// does the same and tells how it went.
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    inner: Arc<Inner>,
+    report: OpenReport,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Dropping it ends the syncing thread.
+    end_sync: Mutex<Option<mpsc::Sender<()>>>,
+}
+
+impl Store {
+    /// Opens the store in `dir`, which is created if it is missing. One store at a time may have a
+    /// directory open; another opener waits for [`Options::lock_wait`].
+    ///
+    /// # Errors
+    /// When the directory cannot be created, read or written, is held by another process, or was
+    /// written by a later version. Damage is no error: it is set aside, see
+    /// [`open_report`](Self::open_report).
+    pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
+        Self::open_with(Arc::new(Disk), dir.as_ref(), options, Tuning::default())
+    }
+
+    pub(crate) fn open_with(
+        io: Arc<dyn Io>,
+        dir: &Path,
+        options: Options,
+        tuning: Tuning,
+    ) -> Result<Self> {
+        let dir = std::path::absolute(dir).map_err(|e| Error::io("open", dir, e))?;
+        let (inner, report) = recovery::open(io, Paths::new(dir), options, tuning)?;
+        let shared = Shared {
+            inner: Arc::new(inner),
+            report,
+            threads: Mutex::default(),
+            end_sync: Mutex::default(),
+        };
+        if tuning.threads {
+            shared.start_threads()?;
+        }
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What opening the directory found.
+    #[must_use]
+    pub fn open_report(&self) -> &OpenReport {
+        &self.shared.report
+    }
+
+    /// Stores `value` under `tag`, evicting the least recently used entries if room is needed. When
+    /// it returns, the value is as safe as the store's [`Durability`] says.
+    ///
+    /// # Errors
+    /// When the disk fails or is full, or the tag is longer than [`MAX_TAG_LEN`](crate::MAX_TAG_LEN).
+    /// The tag then has its old value or the new one.
+    pub fn write(&self, tag: &str, value: impl AsRef<[u8]>, entry: &NewEntry) -> Result<Written> {
+        self.inner().write(tag, value.as_ref(), entry)
+    }
+
+    /// Like [`write`](Self::write), with a value of any size from a reader, a piece at a time.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), and when the reader fails; then nothing has changed.
+    pub fn write_from(
+        &self,
+        tag: &str,
+        reader: &mut dyn Read,
+        entry: &NewEntry,
+    ) -> Result<Written> {
+        self.inner().write_from(tag, reader, entry)
+    }
+
+    /// The value under `tag`, checked, with its facts. Makes the entry the most recently used one. A
+    /// damaged entry is set aside and is a miss.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn read(&self, tag: &str) -> Result<Option<Entry>> {
+        self.inner().read(tag)
+    }
+
+    /// Like [`read`](Self::read), but hands the value to `writer` a piece at a time, so that a value
+    /// of any size passes in little memory. The value is whole only if this returns `Ok(Some(_))`.
+    ///
+    /// # Errors
+    /// When the disk or the writer fails, or the value turns out to be damaged on the way.
+    pub fn read_into(&self, tag: &str, writer: &mut dyn Write) -> Result<Option<Facts>> {
+        self.inner().read_into(tag, writer)
+    }
+
+    /// The value that `function` itself once gave for `tag`, or why there is none. Serves real and
+    /// manual entries of the same function only, or of none, such as a pickle found in the directory.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn replay(&self, tag: &str, function: &str) -> Result<Replay> {
+        self.inner().replay(tag, function)
+    }
+
+    /// Whether there is an entry under `tag`. Does not refresh it.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn has(&self, tag: &str) -> Result<bool> {
+        self.inner().has(tag)
+    }
+
+    /// What is known of the entry under `tag`. Does not refresh it.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn facts(&self, tag: &str) -> Result<Option<Facts>> {
+        self.inner().facts(tag)
+    }
+
+    /// Removes the entry under `tag`; false if there was none.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn evict(&self, tag: &str) -> Result<bool> {
+        self.inner().evict(tag)
+    }
+
+    /// Removes every entry and gives how many there were.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn flush(&self) -> Result<u64> {
+        self.inner().flush()
+    }
+
+    /// The tags of all entries, sorted.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn keys(&self) -> Result<Vec<String>> {
+        self.inner().keys()
+    }
+
+    /// The logical bytes held: values and tags.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        lock(&self.inner().table).bytes
+    }
+
+    /// The state and the counters since the store was opened.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.inner().stats()
+    }
+
+    /// Changes the budget, evicting what no longer fits.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn set_budget(&self, budget: ByteSize) -> Result<()> {
+        self.inner().set_budget(budget.bytes())
+    }
+
+    /// The budget for [`size_bytes`](Self::size_bytes).
+    #[must_use]
+    pub fn budget(&self) -> ByteSize {
+        ByteSize::new(self.inner().budget())
+    }
+
+    /// The directory, as an absolute path.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.inner().paths.dir
+    }
+
+    /// When writes are acknowledged.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.inner().options.durability
+    }
+
+    /// Stops the store cleanly, so that it opens at once next time. Clones of this handle fail from
+    /// then on. A second call does nothing.
+    ///
+    /// # Errors
+    /// When the disk fails. Nothing acknowledged is lost: the next opening recovers it.
+    pub fn close(self) -> Result<()> {
+        self.shared.stop()
+    }
+
+    fn inner(&self) -> &Inner {
+        &self.shared.inner
+    }
+}
+
+impl Inner {
+    fn has(&self, tag: &str) -> Result<bool> {
+        self.check_open()?;
+        Ok(self.find(tag, false)?.is_some())
+    }
+
+    fn stats(&self) -> Stats {
+        let (entries, bytes) = {
+            let table = lock(&self.table);
+            (table.entries, table.bytes)
+        };
+        let (unlink_backlog_files, unlink_backlog_bytes) = self.unlinks.backlog();
+        let counters = &self.counters;
+        Stats {
+            entries,
+            bytes,
+            budget: self.budget(),
+            hits: counters.hits.get(),
+            misses: counters.misses.get(),
+            writes: counters.writes.get(),
+            refreshed: counters.refreshed.get(),
+            kept_real: counters.kept_real.get(),
+            too_large: counters.too_large.get(),
+            evictions: counters.evictions.get(),
+            set_aside: counters.set_aside.get(),
+            collisions: counters.collisions.get(),
+            unlink_backlog_files,
+            unlink_backlog_bytes,
+            in_flight_bytes: counters.in_flight_bytes.get(),
+            index_bytes: self.index_bytes(),
+        }
+    }
+
+    fn index_bytes(&self) -> u64 {
+        let private = &self.paths.private;
+        let parts: [PathBuf; 3] =
+            [self.paths.index.clone(), crate::log::path(private, 0), crate::log::path(private, 1)];
+        parts.iter().filter_map(|path| Some(self.io.metadata(path).ok()?.len)).sum()
+    }
+}
+
+impl Shared {
+    fn start_threads(&self) -> Result<()> {
+        let fail = |e| Error::io("start a thread for", &self.inner.paths.dir, e);
+        let inner = Arc::clone(&self.inner);
+        let upkeep = std::thread::Builder::new().name("chia-cache-fold".into());
+        lock(&self.threads).push(upkeep.spawn(move || inner.run_upkeep()).map_err(fail)?);
+        if self.inner.is_durable() {
+            return Ok(());
+        }
+        let (sender, ends) = mpsc::channel();
+        let inner = Arc::clone(&self.inner);
+        let run = move || {
+            while ends.recv_timeout(upkeep::SYNC_EVERY) == Err(RecvTimeoutError::Timeout) {
+                inner.sync_if_needed();
+            }
+        };
+        let sync = std::thread::Builder::new().name("chia-cache-sync".into());
+        lock(&self.threads).push(sync.spawn(run).map_err(fail)?);
+        *lock(&self.end_sync) = Some(sender);
+        Ok(())
+    }
+
+    fn stop(&self) -> Result<()> {
+        let result = self.inner.stop();
+        self.inner.wake.ring();
+        lock(&self.end_sync).take();
+        for thread in lock(&self.threads).drain(..) {
+            // A panic there has been reported, and everything acknowledged is in the log.
+            let _ = thread.join();
+        }
+        result
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if !self.inner.closed.load(Ordering::Acquire)
+            && let Err(error) = self.stop()
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the cache did not stop cleanly"
+            );
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Reading: every value is checked before anyone sees it as whole.
+
+use std::io::{ErrorKind as IoKind, Write};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::{Error, Result};
+use crate::facts::{Entry, Facts, Replay, ReplayMiss};
+use crate::files::{self, ReadError};
+use crate::io::{IoFile, Open};
+use crate::lock;
+use crate::meta::{self, Place};
+use crate::set_aside;
+use crate::store::inner::{Found, Inner};
+
+/// How often an entry is looked up again because its file was replaced meanwhile.
+const TRIES: usize = 8;
+
+/// What reading an entry came to.
+pub(crate) enum Outcome<T> {
+    Value(T),
+    Absent,
+    Damaged,
+}
+
+impl<T> Outcome<T> {
+    fn value(self) -> Option<T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Damaged => None,
+        }
+    }
+}
+
+impl Inner {
+    pub(crate) fn read(&self, tag: &str) -> Result<Option<Entry>> {
+        self.check_open()?;
+        Ok(self.read_if(tag, |_| true)?.value())
+    }
+
+    /// Reads the entry if `wanted` says so; counts and refreshes it.
+    fn read_if(&self, tag: &str, wanted: impl Fn(&Found) -> bool) -> Result<Outcome<Entry>> {
+        let read = self.with_value(tag, wanted, |found, file| match file {
+            None => Ok(found.value.clone().unwrap_or_default()),
+            Some(file) => files::read(file, &found.meta).map(Bytes::from),
+        })?;
+        Ok(match read {
+            Outcome::Value((found, value)) => {
+                let facts = self.read_facts(tag, &found);
+                Outcome::Value(Entry { value, facts })
+            }
+            Outcome::Absent => Outcome::Absent,
+            Outcome::Damaged => Outcome::Damaged,
+        })
+    }
+
+    /// Refreshes an entry that was read; its facts are those of this read.
+    fn read_facts(&self, tag: &str, found: &Found) -> Facts {
+        let at = self.touch(tag, found);
+        self.counters.hits.add(1);
+        found.meta.facts(tag, at)
+    }
+
+    pub(crate) fn read_into(&self, tag: &str, sink: &mut dyn Write) -> Result<Option<Facts>> {
+        self.check_open()?;
+        let read = self.with_value(
+            tag,
+            |_| true,
+            |found, file| match file {
+                None => sink
+                    .write_all(found.value.as_deref().unwrap_or_default())
+                    .map_err(ReadError::Sink),
+                Some(file) => files::copy(file, &found.meta, sink),
+            },
+        )?;
+        match read {
+            Outcome::Value((found, ())) => Ok(Some(self.read_facts(tag, &found))),
+            Outcome::Absent => Ok(None),
+            // The sink has bytes already, so this cannot pass for a plain miss.
+            Outcome::Damaged => {
+                Err(Error::corrupt("read an entry of", &self.paths.dir, ReadError::Damaged))
+            }
+        }
+    }
+
+    pub(crate) fn replay(&self, tag: &str, function: &str) -> Result<Replay> {
+        self.check_open()?;
+        let Some(found) = self.find(tag, false)? else {
+            self.counters.misses.add(1);
+            return Ok(Replay::Miss(ReplayMiss::Absent));
+        };
+        if let Some(miss) = refusal(&found, function) {
+            self.counters.misses.add(1);
+            return Ok(Replay::Miss(miss));
+        }
+        Ok(match self.read_if(tag, |found| refusal(found, function).is_none())? {
+            Outcome::Value(entry) => Replay::Hit(entry),
+            Outcome::Absent => Replay::Miss(ReplayMiss::Absent),
+            Outcome::Damaged => Replay::Miss(ReplayMiss::Damaged),
+        })
+    }
+
+    pub(crate) fn facts(&self, tag: &str) -> Result<Option<Facts>> {
+        self.check_open()?;
+        let Some(found) = self.find(tag, false)? else {
+            return Ok(None);
+        };
+        let last_read = self.last_read(tag, &found)?;
+        Ok(Some(found.meta.facts(tag, last_read)))
+    }
+
+    /// Finds the entry, opens its file if it has one, and hands both to `read`.
+    fn with_value<T>(
+        &self,
+        tag: &str,
+        wanted: impl Fn(&Found) -> bool,
+        mut read: impl FnMut(&Found, Option<&dyn IoFile>) -> Result<T, ReadError>,
+    ) -> Result<Outcome<(Found, T)>> {
+        for _ in 0..TRIES {
+            let Some(found) = self.find(tag, true)?.filter(&wanted) else {
+                self.counters.misses.add(1);
+                return Ok(Outcome::Absent);
+            };
+            let file = match self.open_value(tag, &found) {
+                Ok(file) => file,
+                // Evicted or replaced since the look-up, or gone for good.
+                Err(e) if e.kind() == IoKind::NotFound => match self.is_current(tag, &found)? {
+                    true => return self.damaged(tag, &found, "its file is gone"),
+                    false => continue,
+                },
+                Err(e) => return Err(Error::io("read an entry of", &self.paths.dir, e)),
+            };
+            let value = match checked(&found) {
+                true => read(&found, file.as_deref()),
+                false => Err(ReadError::Damaged),
+            };
+            return match value {
+                Ok(value) => Ok(Outcome::Value((found, value))),
+                Err(ReadError::Damaged) => {
+                    self.damaged(tag, &found, "it does not match its checksum")
+                }
+                Err(ReadError::Io(e) | ReadError::Sink(e)) => {
+                    Err(Error::io("read an entry of", &self.paths.dir, e))
+                }
+            };
+        }
+        self.counters.misses.add(1);
+        Ok(Outcome::Absent)
+    }
+
+    fn open_value(&self, tag: &str, found: &Found) -> std::io::Result<Option<Arc<dyn IoFile>>> {
+        match files::name(tag, &found.meta) {
+            Some(name) => self.io.open(&self.paths.dir.join(name), Open::Read).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn is_current(&self, tag: &str, found: &Found) -> Result<bool> {
+        Ok(self.find(tag, false)?.is_some_and(|now| now.meta.place == found.meta.place))
+    }
+
+    /// Takes a damaged entry out of service.
+    fn damaged<T>(&self, tag: &str, found: &Found, why: &'static str) -> Result<Outcome<T>> {
+        let mut writer = lock(&self.writer);
+        if self.find(tag, false)?.is_some_and(|now| now.meta == found.meta) {
+            if let (Place::File { .. }, Some(name)) =
+                (&found.meta.place, files::name(tag, &found.meta))
+            {
+                // A file that is gone cannot be moved, and needs not be.
+                let _ = set_aside::keep(&*self.io, &self.paths, &self.paths.dir.join(&name), &name);
+            }
+            self.commit_remove(&mut writer, vec![(tag.into(), Arc::clone(&found.meta))], false)?;
+            self.counters.set_aside.add(1);
+            tracing::warn!(tag, why, "a damaged entry is set aside");
+        }
+        drop(writer);
+        self.counters.misses.add(1);
+        Ok(Outcome::Damaged)
+    }
+}
+
+/// Whether an inline value is what was written. Files are checked as they are read.
+fn checked(found: &Found) -> bool {
+    match (&found.value, &found.meta.checksum) {
+        (Some(value), Some(sum)) => meta::checksum(value) == *sum,
+        (None, _) => !found.meta.is_inline(),
+        (Some(_), None) => true,
+    }
+}
+
+fn refusal(found: &Found, function: &str) -> Option<ReplayMiss> {
+    if !found.meta.origin.is_original() {
+        return Some(ReplayMiss::Replacement { origin: found.meta.origin });
+    }
+    match &found.meta.function {
+        Some(other) if other != function => {
+            Some(ReplayMiss::OtherFunction { function: other.clone() })
+        }
+        _ => None,
+    }
+}

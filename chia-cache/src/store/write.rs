@@ -1,0 +1,237 @@
+//! Writing: what a write does to what is there, and how the value gets in.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{NewEntry, Origin, Written};
+use crate::files::{self, Draft};
+use crate::layer::Slot;
+use crate::lock;
+use crate::meta::{self, Checksum, Meta, Place};
+use crate::store::inner::{Found, Inner, Writer};
+
+/// What a write comes to, seen what is there.
+enum Verdict {
+    Refresh,
+    KeepReal,
+    Store { collision: bool },
+}
+
+/// How much of a stream is read at a time.
+const CHUNK: usize = 256 * 1024;
+
+impl Inner {
+    pub(crate) fn write(&self, tag: &str, value: &[u8], entry: &NewEntry) -> Result<Written> {
+        self.check_tag(tag)?;
+        self.admit()?;
+        if meta::cost(tag, value.len() as u64) > self.budget() {
+            return Ok(self.refuse(tag));
+        }
+        let small = value.len() <= self.options.inline_limit;
+        // A large value is worth a look before it is written to a file for nothing.
+        if !small && let Some(written) = self.settled_by_look(tag, value, entry)? {
+            return Ok(written);
+        }
+        if small {
+            let meta = Meta::new(entry, value.len() as u64, meta::checksum(value), Place::Inline);
+            return self.commit(tag, meta, Some(Bytes::copy_from_slice(value)), entry);
+        }
+        let mut draft = self.draft()?;
+        self.push(&mut draft, value)?;
+        self.commit_draft(tag, draft, entry)
+    }
+
+    pub(crate) fn write_from(
+        &self,
+        tag: &str,
+        reader: &mut dyn Read,
+        entry: &NewEntry,
+    ) -> Result<Written> {
+        self.check_tag(tag)?;
+        let mut head = vec![0; self.options.inline_limit + 1];
+        let read_error = |e| Error::io("read the value to write into", &self.paths.dir, e);
+        let len = files::fill(reader, &mut head).map_err(read_error)?;
+        if len <= self.options.inline_limit {
+            return self.write(tag, &head[..len], entry);
+        }
+        self.admit()?;
+        let mut draft = self.draft()?;
+        self.push(&mut draft, &head[..len])?;
+        head.resize(CHUNK, 0);
+        loop {
+            if meta::cost(tag, draft.len()) > self.budget() {
+                self.counters.in_flight_bytes.sub(draft.len());
+                return Ok(self.refuse(tag));
+            }
+            match files::fill(reader, &mut head).map_err(read_error)? {
+                0 => return self.commit_draft(tag, draft, entry),
+                len => self.push(&mut draft, &head[..len])?,
+            }
+        }
+    }
+
+    fn check_tag(&self, tag: &str) -> Result<()> {
+        match tag.len() <= crate::MAX_TAG_LEN {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Tag, "write to", &self.paths.dir)),
+        }
+    }
+
+    fn refuse(&self, tag: &str) -> Written {
+        self.counters.too_large.add(1);
+        tracing::warn!(
+            tag,
+            budget = self.budget(),
+            "the value is larger than the whole cache and is not kept"
+        );
+        Written::TooLarge
+    }
+
+    fn draft(&self) -> Result<Draft> {
+        let number = self.next_draft.fetch_add(1, Ordering::Relaxed);
+        let path = self.paths.drafts.join(number.to_string());
+        Draft::create(&self.io, path.clone()).map_err(|e| Error::io("create", &path, e))
+    }
+
+    fn push(&self, draft: &mut Draft, data: &[u8]) -> Result<()> {
+        self.counters.in_flight_bytes.add(data.len() as u64);
+        draft.push(data).map_err(|e| Error::io("write a value into", &self.paths.drafts, e))
+    }
+
+    /// The outcome, if what is there already decides it.
+    fn settled_by_look(
+        &self,
+        tag: &str,
+        value: &[u8],
+        entry: &NewEntry,
+    ) -> Result<Option<Written>> {
+        let Some(found) = self.find(tag, false)? else {
+            return Ok(None);
+        };
+        let same_len = found.meta.len == value.len() as u64;
+        if !same_len && !keeps_real(&found.meta, entry) {
+            return Ok(None);
+        }
+        let sum = meta::checksum(value);
+        Ok(match verdict(Some(&found), entry, value.len() as u64, &sum) {
+            Verdict::Refresh => Some(self.refresh(tag, &found)),
+            Verdict::KeepReal => Some(self.keep_real()),
+            Verdict::Store { .. } => None,
+        })
+    }
+
+    fn refresh(&self, tag: &str, found: &Found) -> Written {
+        self.touch(tag, found);
+        self.counters.refreshed.add(1);
+        Written::Refreshed
+    }
+
+    fn keep_real(&self) -> Written {
+        self.counters.kept_real.add(1);
+        Written::KeptReal
+    }
+
+    /// Gives the file its name and commits it.
+    fn commit_draft(&self, tag: &str, draft: Draft, entry: &NewEntry) -> Result<Written> {
+        let generation = self.next_generation.fetch_add(1, Ordering::AcqRel);
+        let place = Place::File { generation, synced: self.is_durable() };
+        let meta = Meta::new(entry, draft.len(), draft.checksum(), place);
+        let len = draft.len();
+        let finished = draft
+            .finish(&self.paths.dir, tag, &meta, self.is_durable())
+            .map_err(|e| Error::io("write a value into", &self.paths.dir, e));
+        self.counters.in_flight_bytes.sub(len);
+        finished?;
+        let committed = self.commit(tag, meta.clone(), None, entry);
+        if !matches!(committed, Ok(Written::Stored { .. })) {
+            self.discard_file(0, tag, &meta);
+        }
+        committed
+    }
+
+    fn commit(
+        &self,
+        tag: &str,
+        meta: Meta,
+        value: Option<Bytes>,
+        entry: &NewEntry,
+    ) -> Result<Written> {
+        let mut writer = lock(&self.writer);
+        self.check_open()?;
+        let found = self.find(tag, false)?;
+        let sum = meta.checksum.unwrap_or_default();
+        match verdict(found.as_ref(), entry, meta.len, &sum) {
+            Verdict::Refresh => {
+                Ok(found.map_or(Written::Refreshed, |found| self.refresh(tag, &found)))
+            }
+            Verdict::KeepReal => Ok(self.keep_real()),
+            Verdict::Store { collision } => {
+                let old = found.map(|found| found.meta);
+                let position = self.store(&mut writer, tag, meta, value, old.as_deref())?;
+                drop(writer);
+                self.count_write(tag, entry, collision, old.as_deref());
+                self.acknowledge(position)?;
+                Ok(Written::Stored { collision })
+            }
+        }
+    }
+
+    fn store(
+        &self,
+        writer: &mut Writer,
+        tag: &str,
+        meta: Meta,
+        value: Option<Bytes>,
+        old: Option<&Meta>,
+    ) -> Result<u64> {
+        let slot = Slot { meta: Arc::new(meta), last_read: 0, written: true, value };
+        self.commit_put(writer, tag.into(), slot, old)
+    }
+
+    fn count_write(&self, tag: &str, entry: &NewEntry, collision: bool, old: Option<&Meta>) {
+        self.counters.writes.add(1);
+        if collision {
+            if self.counters.collisions.get() == 0 {
+                let before = old.and_then(|old| old.function.as_deref());
+                tracing::warn!(
+                    tag,
+                    before,
+                    now = entry.function,
+                    "two functions write the same tag; the later result wins"
+                );
+            }
+            self.counters.collisions.add(1);
+        }
+    }
+}
+
+fn keeps_real(old: &Meta, entry: &NewEntry) -> bool {
+    old.origin.is_original() && !entry.origin.is_original()
+}
+
+fn verdict(found: Option<&Found>, entry: &NewEntry, len: u64, sum: &Checksum) -> Verdict {
+    let Some(old) = found.map(|found| &*found.meta) else {
+        return Verdict::Store { collision: false };
+    };
+    let other_function = match (&old.function, &entry.function) {
+        (Some(before), Some(now)) => before != now,
+        (None, Some(_)) => entry.origin == Origin::Real,
+        (_, None) => false,
+    };
+    let same_bytes =
+        old.len == len && old.checksum.as_ref() == Some(sum) && old.codec == entry.codec;
+    // A real result is worth more than the same bytes from a replacement.
+    let upgrade = !old.origin.is_original() && entry.origin.is_original();
+    if same_bytes && !upgrade && !(other_function && entry.origin.is_original()) {
+        return Verdict::Refresh;
+    }
+    if keeps_real(old, entry) {
+        return Verdict::KeepReal;
+    }
+    let both_original = old.origin.is_original() && entry.origin.is_original();
+    Verdict::Store { collision: other_function && old.function.is_some() && both_original }
+}

@@ -1,0 +1,156 @@
+//! The live state: layers of changes in memory on top of the index.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::index::Snapshot;
+use crate::layer::{Layer, Seen, Slot, Tag};
+use crate::meta::Meta;
+
+/// A layer that no longer changes and is on its way into the index.
+#[derive(Debug)]
+pub(crate) struct Frozen {
+    pub(crate) layer: Layer,
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    /// The log that holds its changes.
+    pub(crate) epoch: u64,
+    /// The end of that log, as a position of the gate.
+    pub(crate) position: u64,
+    /// Files it names that must be made durable before it is folded.
+    pub(crate) unsynced: Vec<String>,
+}
+
+/// Layers, youngest first, and the totals over all of them.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) active: Layer,
+    pub(crate) frozen: Option<Arc<Frozen>>,
+    pub(crate) base: Arc<Snapshot>,
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    /// Goes up whenever a layer moves, so that what was seen before can be told from what is.
+    pub(crate) turn: u64,
+}
+
+/// What the layers say of a tag.
+#[derive(Debug)]
+pub(crate) enum Overlay {
+    /// All there is to know, but for an inline value that is further down.
+    Here {
+        meta: Arc<Meta>,
+        last_read: u64,
+        value: Option<Bytes>,
+    },
+    Gone,
+    /// Ask the index.
+    Below,
+}
+
+impl Table {
+    pub(crate) fn new(base: Arc<Snapshot>, entries: u64, bytes: u64) -> Self {
+        Self { active: Layer::new(), frozen: None, base, entries, bytes, turn: 0 }
+    }
+
+    pub(crate) fn overlay(&self, tag: &str) -> Overlay {
+        match self.active.see(tag) {
+            Seen::Live(slot) => {
+                let value = match &slot.value {
+                    None if !slot.written => {
+                        self.frozen_slot(tag).and_then(|below| below.value.clone())
+                    }
+                    value => value.clone(),
+                };
+                Overlay::Here { meta: Arc::clone(&slot.meta), last_read: slot.last_read, value }
+            }
+            Seen::Dead => Overlay::Gone,
+            Seen::Unknown => self.frozen_overlay(tag),
+        }
+    }
+
+    fn frozen_overlay(&self, tag: &str) -> Overlay {
+        match self.frozen.as_ref().map_or(Seen::Unknown, |frozen| frozen.layer.see(tag)) {
+            Seen::Live(slot) => Overlay::Here {
+                meta: Arc::clone(&slot.meta),
+                last_read: slot.last_read,
+                value: slot.value.clone(),
+            },
+            Seen::Dead => Overlay::Gone,
+            Seen::Unknown => Overlay::Below,
+        }
+    }
+
+    fn frozen_slot(&self, tag: &str) -> Option<&Slot> {
+        match self.frozen.as_ref()?.layer.see(tag) {
+            Seen::Live(slot) => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// Whether the layers say anything of the tag, so that the index's word no longer counts.
+    pub(crate) fn overrides_base(&self, tag: &str) -> bool {
+        !matches!(self.active.see(tag), Seen::Unknown) || self.overrides_frozen_base(tag)
+    }
+
+    fn overrides_frozen_base(&self, tag: &str) -> bool {
+        self.frozen.as_ref().is_some_and(|frozen| !matches!(frozen.layer.see(tag), Seen::Unknown))
+    }
+
+    /// Puts an entry on top; `old` is what it takes the place of.
+    pub(crate) fn put(&mut self, tag: Tag, slot: Slot, old: Option<&Meta>) {
+        self.forget(&tag, old);
+        self.entries += 1;
+        self.bytes += slot.meta.cost(&tag);
+        self.active.put(tag, slot);
+    }
+
+    pub(crate) fn remove(&mut self, tag: Tag, old: &Meta) {
+        self.forget(&tag, Some(old));
+        self.active.remove(tag);
+    }
+
+    fn forget(&mut self, tag: &str, old: Option<&Meta>) {
+        if let Some(old) = old {
+            self.entries = self.entries.saturating_sub(1);
+            self.bytes = self.bytes.saturating_sub(old.cost(tag));
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.active.clear();
+        self.entries = 0;
+        self.bytes = 0;
+    }
+
+    /// Makes the entry the most recently used one. `turn` is when `meta` was seen: the entry may be
+    /// gone since, and if layers have moved there is no telling, so the touch is dropped.
+    pub(crate) fn touch(&mut self, tag: &str, meta: &Arc<Meta>, turn: u64, at: u64) -> bool {
+        if self.active.touch(tag, at) {
+            return true;
+        }
+        let known = matches!(self.active.see(tag), Seen::Unknown)
+            && !matches!(self.frozen_overlay(tag), Overlay::Gone);
+        if !known || self.turn != turn {
+            return false;
+        }
+        let slot = Slot { meta: Arc::clone(meta), last_read: at, written: false, value: None };
+        self.active.put(tag.into(), slot);
+        true
+    }
+
+    /// Starts a new layer and freezes the one that was active.
+    pub(crate) fn freeze(&mut self, epoch: u64, position: u64, unsynced: Vec<String>) {
+        let layer = std::mem::replace(&mut self.active, Layer::new());
+        let (entries, bytes) = (self.entries, self.bytes);
+        self.frozen = Some(Arc::new(Frozen { layer, entries, bytes, epoch, position, unsynced }));
+        self.turn += 1;
+    }
+
+    /// The frozen layer is in the index now.
+    pub(crate) fn folded(&mut self, base: Arc<Snapshot>) {
+        self.base = base;
+        self.frozen = None;
+        self.turn += 1;
+    }
+}
