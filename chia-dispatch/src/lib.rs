@@ -6,6 +6,8 @@ pub mod conformance;
 mod error;
 mod host;
 mod resources;
+#[cfg(feature = "wire")]
+pub mod wire;
 
 pub use backend::Backend;
 #[cfg(feature = "mock")]
