@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-#[path = "../fuzz/bodies/pickle_head.rs"]
+#[path = "fuzz_bodies/pickle_head.rs"]
 mod body;
 
 const SPEND: Duration = Duration::from_secs(2);

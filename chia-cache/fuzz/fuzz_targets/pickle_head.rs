@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../bodies/pickle_head.rs"]
+#[path = "../../tests/fuzz_bodies/pickle_head.rs"]
 mod body;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
