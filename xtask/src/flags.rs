@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The jobs of this repository.
 #[derive(Parser)]
@@ -18,22 +18,37 @@ pub(crate) struct Flags {
 pub(crate) enum Job {
     /// Run the test matrix: crates, feature sets, backends, Ray versions.
     Test(Test),
+    /// Package each crate, then build and test it from its package; check what a release needs.
+    ReleaseCheck(Select),
+    /// Run the examples: a loop cold and then warm, and a design-space exploration.
+    Demo(Demo),
+    /// Make the Python environment of the tests up to date and print its Python
+    /// (`CHIA_RAY_PYTHON=$(cargo xtask venv) cargo test -p chia-ray`).
+    Venv(Venv),
     /// Measure ours against its peers: rules, dispatch, cache, ray, python.
     Bench(Bench),
 }
 
-/// `test`: filters hold together, and each may be given several times.
-#[derive(Args, Default)]
+/// `test`: how much of the matrix.
+#[derive(Args)]
 pub(crate) struct Test {
     /// Leave out the slow cells and the long forms of the tests.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Only cells of this crate (`workspace` for the checks of all of them).
-    #[arg(long = "crate", value_name = "CRATE")]
-    pub(crate) crates: Vec<String>,
     /// Only cells that test this backend: local, pool, ray.
     #[arg(long = "backend", value_name = "BACKEND")]
     pub(crate) backends: Vec<String>,
+    /// Which of them.
+    #[command(flatten)]
+    pub(crate) select: Select,
+}
+
+/// Which cells run and where the table goes. Filters hold together; each may be given repeatedly.
+#[derive(Args, Default)]
+pub(crate) struct Select {
+    /// Only cells of this crate (`workspace` for the checks of all of them).
+    #[arg(long = "crate", value_name = "CRATE")]
+    pub(crate) crates: Vec<String>,
     /// Only the cell of this name, or all below it (`chia-cache/features`).
     #[arg(long = "cell", value_name = "NAME")]
     pub(crate) cells: Vec<String>,
@@ -46,6 +61,37 @@ pub(crate) struct Test {
     /// Write the table to this file, as Markdown.
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
+}
+
+/// `demo`: what the examples share.
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Where the calls run.
+    #[arg(long, value_enum, default_value_t = Backend::Local)]
+    pub(crate) backend: Backend,
+    /// One JSON object per run on stdout, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the examples keep their caches, a folder each; emptied at the start.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+}
+
+/// A backend that the examples run on.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Backend {
+    /// In this process.
+    Local,
+    /// On a private Ray cluster.
+    Ray,
+}
+
+/// `venv`: which environment.
+#[derive(Args)]
+pub(crate) struct Venv {
+    /// The Ray version in it.
+    #[arg(long, default_value = crate::venv::RAY)]
+    pub(crate) ray: String,
 }
 
 /// `bench`: everything is handed to the benchmark program, which is built optimised.

@@ -3,11 +3,14 @@
 #![allow(clippy::print_stdout, reason = "it is a command line tool")]
 
 mod bench;
+mod demo;
 mod flags;
+mod interpreters;
 mod matrix;
 mod processes;
 mod repo;
 mod shell;
+mod venv;
 
 use std::process::ExitCode;
 
@@ -16,7 +19,10 @@ use flags::{Flags, Job};
 
 fn main() -> ExitCode {
     let done = match Flags::parse().job {
-        Job::Test(flags) => matrix::run(&flags),
+        Job::Test(flags) => matrix::test(&flags),
+        Job::ReleaseCheck(flags) => matrix::release_check(&flags),
+        Job::Demo(flags) => demo::run(&flags).map(|()| ExitCode::SUCCESS),
+        Job::Venv(flags) => venv::run(&flags).map(|()| ExitCode::SUCCESS),
         Job::Bench(flags) => bench::run(&flags).map(|()| ExitCode::SUCCESS),
     };
     match done {

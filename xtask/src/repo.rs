@@ -18,8 +18,13 @@ pub(crate) fn target() -> PathBuf {
 
 /// The cargo that runs us, in the top folder.
 pub(crate) fn cargo() -> Command {
+    cargo_in(top())
+}
+
+/// The cargo that runs us, in another folder, but with the same target folder.
+pub(crate) fn cargo_in(folder: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(top());
+    cargo.current_dir(folder).env("CARGO_TARGET_DIR", target());
     cargo
 }
 

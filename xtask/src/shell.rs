@@ -97,6 +97,8 @@ impl Shell {
         let start = Instant::now();
         loop {
             if let Some(status) = child.try_wait()? {
+                // Whoever ended it because we are interrupted keeps the guard: do not go on then.
+                drop(processes::starting());
                 return Ok(status);
             }
             if self.log.is_some() && start.elapsed() > LIMIT {

@@ -44,7 +44,12 @@ fn an_interrupted_matrix_leaves_no_process_and_says_how_it_ended() {
         .spawn()
         .unwrap();
     let pid = Pid::from_child(&matrix);
-    thread::sleep(Duration::from_millis(700));
+    let log = fresh.path().join("matrix/workspace.clippy.log");
+    let started = Instant::now();
+    while !log.exists() && started.elapsed() < Duration::from_secs(60) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    thread::sleep(Duration::from_millis(200));
     kill_process(pid, Signal::INT).unwrap();
     let told = Instant::now();
     assert_eq!(matrix.wait().unwrap().code(), Some(130));

@@ -26,11 +26,28 @@ pub(crate) fn cells() -> Vec<Cell> {
     ]
 }
 
-/// Licences, sources, duplicates and, when its database is to be had, advisories.
+/// What else must hold on the day of a release: no known vulnerability, nothing yanked.
+pub(crate) fn release_cells() -> Vec<Cell> {
+    vec![Cell::new("workspace/deny", deny), Cell::new("workspace/advisories", advisories)]
+}
+
+fn advisories(shell: &mut Shell) -> anyhow::Result<Verdict> {
+    if !repo::has_cargo_tool("deny") {
+        return Ok(Verdict::Skip(NO_DENY.to_owned()));
+    }
+    let checked = shell.run(repo::cargo().args(["deny", "--all-features", "check", "advisories"]));
+    if checked.is_err() && shell.text().contains("failed to fetch advisory database") {
+        return Ok(Verdict::Skip("the advisory database cannot be reached".to_owned()));
+    }
+    checked.map(|()| Verdict::pass())
+}
+
+const NO_DENY: &str = "cargo-deny is not installed (cargo install cargo-deny)";
+
+/// Licences, sources, duplicates.
 fn deny(shell: &mut Shell) -> anyhow::Result<Verdict> {
     if !repo::has_cargo_tool("deny") {
-        let what = "cargo-deny is not installed (cargo install cargo-deny)";
-        return Ok(Verdict::Skip(what.to_owned()));
+        return Ok(Verdict::Skip(NO_DENY.to_owned()));
     }
     shell.run(repo::cargo().args([
         "deny",

@@ -1,5 +1,7 @@
 //! `cargo xtask test`: the matrix of crates, feature sets, backends and Ray versions.
 //!
+//! `cargo xtask release-check` is a matrix of its own, in [`release`].
+//!
 //! [`catalogue`] lists the cells, [`runner`] runs them one after the other (cargo itself uses all
 //! cores), [`table`] shows how they ended.
 
@@ -9,6 +11,8 @@ mod checks;
 mod features;
 mod interrupt;
 mod layering;
+mod ray;
+mod release;
 mod runner;
 mod rust;
 mod table;
@@ -20,47 +24,59 @@ use std::process::ExitCode;
 use anyhow::ensure;
 use cell::Cell;
 
-use crate::flags::Test;
+use crate::flags::{Select, Test};
 use crate::processes;
 
-/// Lists or runs the cells that were asked for.
-pub(crate) fn run(flags: &Test) -> anyhow::Result<ExitCode> {
+/// Runs the test matrix.
+pub(crate) fn test(flags: &Test) -> anyhow::Result<ExitCode> {
+    let command = if flags.quick { "cargo xtask test --quick" } else { "cargo xtask test" };
     let mut cells = catalogue::cells(flags.quick)?;
-    cells.retain(|cell| wanted(flags, cell));
-    ensure!(!cells.is_empty(), "no cell is called so (`cargo xtask test --list` shows them)");
-    if flags.list {
+    let named = |backend| flags.backends.iter().any(|name| name == backend);
+    cells.retain(|cell| flags.backends.is_empty() || cell.backend.is_some_and(named));
+    list_or_run(cells, &flags.select, command, !flags.quick)
+}
+
+/// Checks what would be published.
+pub(crate) fn release_check(flags: &Select) -> anyhow::Result<ExitCode> {
+    list_or_run(release::cells()?, flags, "cargo xtask release-check", false)
+}
+
+fn list_or_run(
+    mut cells: Vec<Cell>,
+    select: &Select,
+    command: &str,
+    slow: bool,
+) -> anyhow::Result<ExitCode> {
+    cells.retain(|cell| selected(select, cell));
+    ensure!(!cells.is_empty(), "no cell is called so (`{command} --list` shows them)");
+    if select.list {
         table::list(&cells);
         return Ok(ExitCode::SUCCESS);
     }
     processes::adopt_orphans()?;
     interrupt::end_everything_on_signals()?;
-    let rows = runner::run_all(&cells, flags.quick)?;
+    let rows = runner::run_all(&cells, slow)?;
     print!("\n{}", table::plain(&rows));
-    if let Some(file) = &flags.json {
+    if let Some(file) = &select.json {
         fs::write(file, table::json(&rows))?;
     }
-    if let Some(file) = &flags.markdown {
+    if let Some(file) = &select.markdown {
         fs::write(file, table::markdown(&rows))?;
     }
-    let failed = table::failures(&rows, flags.quick);
+    let failed = table::failures(&rows, command);
     print!("{failed}");
     println!("{}", table::tally(&rows));
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn wanted(flags: &Test, cell: &Cell) -> bool {
-    let named = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
-    let below = |names: &[String]| {
-        names.is_empty()
-            || names.iter().any(|n| {
-                cell.name
-                    .strip_prefix(n.as_str())
-                    .is_some_and(|r| r.is_empty() || r.starts_with('/'))
-            })
+fn selected(select: &Select, cell: &Cell) -> bool {
+    let is_or_has = |name: &String| {
+        let rest = cell.name.strip_prefix(name.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    named(&flags.crates, cell.subject())
-        && (flags.backends.is_empty() || cell.backend.is_some_and(|b| named(&flags.backends, b)))
-        && below(&flags.cells)
+    let crates = &select.crates;
+    (crates.is_empty() || crates.iter().any(|name| name == cell.subject()))
+        && (select.cells.is_empty() || select.cells.iter().any(is_or_has))
 }
 
 #[cfg(test)]
@@ -70,25 +86,17 @@ mod tests {
 
     #[test]
     fn filters_hold_together_and_a_cell_is_named_whole_or_by_its_head() {
-        let cell = |name: &str| Cell::new(name, |_| Ok(Verdict::pass()));
-        let local = cell("chia-dispatch/conformance/local").backend("local");
-        let plain = cell("chia-dispatch/test/default");
-        let test = |crates: &[&str], backends: &[&str], cells: &[&str], cell: &Cell| {
+        let cell = Cell::new("chia-dispatch/test/default", |_| Ok(Verdict::pass()));
+        let test = |crates: &[&str], cells: &[&str]| {
             let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-            let flags = Test {
-                crates: own(crates),
-                backends: own(backends),
-                cells: own(cells),
-                ..Test::default()
-            };
-            wanted(&flags, cell)
+            let select = Select { crates: own(crates), cells: own(cells), ..Select::default() };
+            selected(&select, &cell)
         };
-        assert!(test(&[], &[], &[], &plain));
-        assert!(test(&["chia-dispatch"], &["local"], &[], &local));
-        assert!(!test(&["chia-dispatch"], &["local"], &[], &plain));
-        assert!(!test(&["chia-cache"], &["local"], &[], &local));
-        assert!(test(&[], &[], &["chia-dispatch/test"], &plain));
-        assert!(test(&[], &[], &["x", "chia-dispatch/test/default"], &plain));
-        assert!(!test(&[], &[], &["chia-dispatch/te"], &plain));
+        assert!(test(&[], &[]));
+        assert!(test(&["chia-cache", "chia-dispatch"], &[]));
+        assert!(!test(&["chia-cache"], &["chia-dispatch/test"]));
+        assert!(test(&[], &["chia-dispatch/test"]));
+        assert!(test(&[], &["x", "chia-dispatch/test/default"]));
+        assert!(!test(&[], &["chia-dispatch/te"]));
     }
 }

@@ -17,12 +17,13 @@ use crate::shell::Shell;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs all of them, with a line of progress each; failing ones show their whole output at once.
-pub(crate) fn run_all(cells: &[Cell], quick: bool) -> anyhow::Result<Vec<Row>> {
+/// `slow` asks the tests for their long forms (`CHIA_SLOW`).
+pub(crate) fn run_all(cells: &[Cell], slow: bool) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (at, cell) in cells.iter().enumerate() {
         print!("[{:>2}/{}] {} ... ", at + 1, cells.len(), cell.name);
         std::io::stdout().flush()?;
-        let row = run_one(cell, quick)?;
+        let row = run_one(cell, slow)?;
         println!("{}", row.progress());
         if let Outcome::Fail { log, .. } = &row.outcome {
             println!("--- {}\n{}---", log.display(), fs::read_to_string(log)?);
@@ -39,12 +40,12 @@ pub(crate) fn remove_scratch() {
     let _ = fs::remove_dir_all(scratch());
 }
 
-fn run_one(cell: &Cell, quick: bool) -> anyhow::Result<Row> {
+fn run_one(cell: &Cell, slow: bool) -> anyhow::Result<Row> {
     let log = repo::target().join("matrix").join(cell.name.replace('/', ".") + ".log");
     let mut shell = Shell::logged(&log)?;
     fs::create_dir_all(scratch()).context("cannot make the scratch folder")?;
     shell.env("TMPDIR", scratch());
-    if !quick {
+    if slow {
         shell.env("CHIA_SLOW", "1");
     }
     let start = Instant::now();

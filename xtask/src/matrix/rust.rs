@@ -2,12 +2,13 @@
 //! a row for each backend that has a conformance suite (`tests/conformance_<backend>.rs`).
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use cargo_metadata::{Package, TargetKind};
 
 use super::cell::{Cell, Verdict};
-use super::features;
+use super::{features, ray};
 use crate::repo;
 use crate::shell::Shell;
 
@@ -19,16 +20,22 @@ const BACKENDS: [&str; 2] = ["local", "pool"];
 
 /// All cells of a package.
 pub(crate) fn cells(package: &Package) -> Vec<Cell> {
-    let mut cells = test_cells(package);
+    let mut cells = test_cells(package, repo::top(), "test", &suites(package));
     cells.extend(conformance_cells(package));
     if repo::is_published(package) {
-        cells.extend(combination_cells(package));
+        cells.extend(combination_cells(package, repo::top(), "features"));
     }
     cells
 }
 
-/// `cargo test` as the crate comes, and with all features if that is more.
-fn test_cells(package: &Package) -> Vec<Cell> {
+/// `cargo test` as the crate comes, and with all features if that is more. `suites` selects what
+/// of it runs besides the documentation; everything does if it is empty.
+pub(crate) fn test_cells(
+    package: &Package,
+    folder: &Path,
+    what: &str,
+    suites: &[String],
+) -> Vec<Cell> {
     let name = package.name.to_string();
     let all: BTreeSet<&str> = package.features.keys().map(String::as_str).collect();
     let all = features::implied(&package.features, &all);
@@ -37,20 +44,29 @@ fn test_cells(package: &Package) -> Vec<Cell> {
     if all != default {
         sets.push(("all-features", Some("--all-features")));
     }
-    let suites = suites(package);
     let cell = |(variant, flag): (&str, Option<&'static str>)| {
-        let (package, suites) = (name.clone(), suites.clone());
-        Cell::new(format!("{name}/test/{variant}"), move |shell| {
-            run_tests(shell, repo::cargo().args(["test", "-p", &package]).args(flag).args(&suites))
+        let (package, folder, suites) = (name.clone(), folder.to_owned(), suites.to_owned());
+        Cell::new(format!("{name}/{what}/{variant}"), move |shell| {
+            let test = || {
+                let mut test = repo::cargo_in(&folder);
+                test.args(["test", "-p", &package]).args(flag);
+                test
+            };
+            if suites.is_empty() {
+                return run_tests(shell, &mut test());
+            }
+            run_tests(shell, test().args(&suites))?;
+            run_tests(shell, test().arg("--doc"))
         })
     };
     sets.into_iter().map(cell).collect()
 }
 
-/// The arguments that select everything but the suites of backends; none if there are no such.
+/// The arguments that select everything but the suites of backends (and the documentation, which
+/// cargo cannot combine with others); none if there are no such suites.
 fn suites(package: &Package) -> Vec<String> {
-    let (backends, others): (Vec<_>, Vec<_>) =
-        test_targets(package).partition(|name| name.starts_with(CONFORMANCE));
+    let (backends, others): (Vec<_>, Vec<_>) = test_targets(package)
+        .partition(|name| name.starts_with(CONFORMANCE) || package.name.as_str() == ray::CRATE);
     if backends.is_empty() {
         return Vec::new();
     }
@@ -77,7 +93,7 @@ fn conformance_cells(package: &Package) -> Vec<Cell> {
 
 /// Features only add: every combination builds without a warning. The quick matrix has the ends
 /// and the single ones.
-fn combination_cells(package: &Package) -> Vec<Cell> {
+pub(crate) fn combination_cells(package: &Package, folder: &Path, what: &str) -> Vec<Cell> {
     let sets = features::combinations(&package.features);
     let most = sets.len() - 1;
     let cell = |(at, set): (usize, BTreeSet<&str>)| {
@@ -86,8 +102,9 @@ fn combination_cells(package: &Package) -> Vec<Cell> {
         let (name, features) =
             (package.name.to_string(), label.replace('+', ",").replace("none", ""));
         let slow = set.len() > 1 && at != most;
-        Cell::new(format!("{name}/features/{label}"), move |shell| {
-            let mut clippy = repo::cargo();
+        let folder = folder.to_owned();
+        Cell::new(format!("{name}/{what}/{label}"), move |shell| {
+            let mut clippy = repo::cargo_in(&folder);
             clippy.args(["clippy", "-p", &name, "--no-default-features", "--features", &features]);
             shell.run(clippy.args(["--", "-D", "warnings"]))?;
             Ok(Verdict::pass())
@@ -97,7 +114,8 @@ fn combination_cells(package: &Package) -> Vec<Cell> {
     sets.into_iter().enumerate().map(cell).collect()
 }
 
-fn test_targets(package: &Package) -> impl Iterator<Item = &str> {
+/// The names of a package's integration tests.
+pub(crate) fn test_targets(package: &Package) -> impl Iterator<Item = &str> {
     let tests = package.targets.iter().filter(|t| t.kind.contains(&TargetKind::Test));
     tests.map(|target| target.name.as_str())
 }

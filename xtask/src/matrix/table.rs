@@ -92,13 +92,12 @@ pub(crate) fn json(rows: &[Row]) -> String {
 }
 
 /// The failing cells again, each with the command that runs just it; empty without any.
-pub(crate) fn failures(rows: &[Row], quick: bool) -> String {
-    let quick = if quick { " --quick" } else { "" };
+pub(crate) fn failures(rows: &[Row], command: &str) -> String {
     let mut text = String::new();
     for row in rows {
         if let Outcome::Fail { reason, log } = &row.outcome {
             text += &format!("\nFAIL {}: {reason}\n", row.cell);
-            text += &format!("  rerun:  cargo xtask test{quick} --cell {}\n", row.cell);
+            text += &format!("  rerun:  {command} --cell {}\n", row.cell);
             text += &format!("  output: {}\n", log.display());
         }
     }
@@ -169,9 +168,9 @@ w/fmt                1.0 FAIL   a | b
 
     #[test]
     fn failures_come_with_the_command_that_reruns_them() {
-        let text = failures(&rows(), true);
+        let text = failures(&rows(), "cargo xtask test --quick");
         assert!(text.contains("rerun:  cargo xtask test --quick --cell w/fmt\n"), "{text}");
         assert!(!text.contains("w/deny"), "{text}");
-        assert_eq!(failures(&rows()[..2], false), "");
+        assert_eq!(failures(&rows()[..2], ""), "");
     }
 }

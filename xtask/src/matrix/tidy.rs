@@ -25,12 +25,17 @@ const FOREIGN: [&str; 4] = ["target", ".git", "corpus", "artifacts"];
 pub(crate) fn cells() -> Vec<Cell> {
     vec![
         Cell::new("workspace/rules", |_| {
-            let missing = missing_rules(&sources()?).join(", ");
+            let missing = missing_rules(&library_sources()?).join(", ");
             ensure!(missing.is_empty(), "no test names {missing} (`fn r04_…`)");
             Ok(Verdict::pass())
         }),
-        Cell::new("workspace/tidy", tidy),
+        tidy_cell(),
     ]
+}
+
+/// Sources, changelogs, READMEs and links.
+pub(crate) fn tidy_cell() -> Cell {
+    Cell::new("workspace/tidy", tidy)
 }
 
 fn tidy(_: &mut Shell) -> anyhow::Result<Verdict> {
@@ -127,6 +132,13 @@ fn local_links(markdown: &str) -> BTreeSet<&str> {
     let targets = markdown.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let files = targets.map(|target| target.split('#').next().unwrap_or_default());
     files.filter(|t| !t.is_empty() && !t.contains("://") && !t.contains(['`', '\n', ' '])).collect()
+}
+
+/// Those of the crates that users get.
+fn library_sources() -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let mut all = sources()?;
+    all.retain(|(path, _)| !path.starts_with(repo::top().join("xtask")));
+    Ok(all)
 }
 
 /// Path and text of every Rust and Python source.

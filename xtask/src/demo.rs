@@ -1,0 +1,51 @@
+//! `cargo xtask demo`: the two examples, run for people to watch or for programs to read.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::flags::{Backend, Demo};
+use crate::repo;
+use crate::shell::Shell;
+use crate::{interpreters, venv};
+
+/// An example, how its run is called, and what it gets besides the common options.
+const RUNS: [(&str, &str, &[&str]); 3] = [
+    ("bypass_cache", "cold", &["--flush"]),
+    ("bypass_cache", "warm", &[]),
+    ("design_space", "once", &["--flush"]),
+];
+
+/// Builds the examples once and runs them; progress and summaries (or JSON) are theirs.
+pub(crate) fn run(flags: &Demo) -> anyhow::Result<()> {
+    let shell = Shell::inherit();
+    let (package, backend) = match flags.backend {
+        Backend::Local => ("chia-dispatch", "local"),
+        Backend::Ray => ("chia-ray", "ray"),
+    };
+    let python = match flags.backend {
+        Backend::Local => None,
+        Backend::Ray => Some(venv::with_ray(&shell, venv::RAY, &interpreters::preferred()?)?),
+    };
+    let caches = flags.cache_dir.clone().unwrap_or_else(|| repo::target().join("demo"));
+    for (example, _, _) in RUNS {
+        shell.run(repo::cargo().args(["build", "--quiet", "-p", package, "--example", example]))?;
+    }
+    for (example, run, extra) in RUNS {
+        shell.say(&format!("\n{example}, {run}, on {backend}"))?;
+        let mut command = Command::new(program(example));
+        command.args(["--backend", backend]).arg("--cache-dir").arg(cache(&caches, example));
+        command.args(extra).args(flags.json.then_some("--json")).current_dir(repo::top());
+        command.envs(python.iter().map(|python| ("CHIA_RAY_PYTHON", python)));
+        shell.run(&mut command)?;
+    }
+    Ok(())
+}
+
+fn program(example: &str) -> PathBuf {
+    repo::target().join("debug/examples").join(example)
+}
+
+/// Each example has a cache of its own, since `--flush` empties it.
+fn cache(caches: &Path, example: &str) -> PathBuf {
+    caches.join(example)
+}

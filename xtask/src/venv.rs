@@ -1,0 +1,103 @@
+//! Virtual environments under `target/venv`: the tools, and one for each Ray and Python version.
+//!
+//! Everything is installed by pip at a pinned version and kept, so only the first run pays.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Context;
+
+use crate::flags;
+use crate::interpreters::{self, Interpreter};
+use crate::repo;
+use crate::shell::Shell;
+
+/// The Ray version that everything is tested with; the others are in the full matrix.
+pub(crate) const RAY: &str = "2.60.0";
+/// Every supported Ray version, the pinned one first.
+pub(crate) const RAYS: [&str; 2] = [RAY, "2.54.0"];
+
+/// What the tests of the Python package need besides Ray.
+const TEST_TOOLS: [&str; 3] = ["numpy", "pytest==9.2.0", "pytest-timeout==2.4.0"];
+/// What builds and checks the Python package.
+const BUILD_TOOLS: [&str; 3] = ["maturin==1.16.0", "mypy==2.4.1", "ruff==0.17.6"];
+
+/// The environments whose wheel is up to date in this process.
+static FRESH: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Makes the environment and prints its Python.
+pub(crate) fn run(flags: &flags::Venv) -> anyhow::Result<()> {
+    let python = interpreters::preferred()?;
+    println!("{}", with_ray(&Shell::inherit(), &flags.ray, &python)?.display());
+    Ok(())
+}
+
+/// The Python package, once there is one.
+pub(crate) fn package() -> Option<PathBuf> {
+    let folder = repo::top().join("chia-ray/python");
+    folder.join("pyproject.toml").exists().then_some(folder)
+}
+
+/// The Python of an environment with this Ray and our wheel, built from the sources as they are.
+pub(crate) fn with_ray(shell: &Shell, ray: &str, python: &Interpreter) -> anyhow::Result<PathBuf> {
+    let folder = root().join(format!("ray-{ray}-py3.{}", python.minor));
+    let mut wanted = vec![format!("ray=={ray}")];
+    wanted.extend(TEST_TOOLS.map(String::from));
+    let program = make(shell, &folder, python, &wanted)?;
+    let mut fresh = FRESH.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(package) = package()
+        && fresh.insert(folder)
+    {
+        let wheel = build_wheel(shell, &package, python)?;
+        let args = ["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps"];
+        shell.run(Command::new(&program).args(args).arg(wheel))?;
+    }
+    Ok(program)
+}
+
+/// The Python of the environment with the tools.
+pub(crate) fn with_tools(shell: &Shell, python: &Interpreter) -> anyhow::Result<PathBuf> {
+    make(shell, &root().join("tools"), python, &BUILD_TOOLS.map(String::from))
+}
+
+fn root() -> PathBuf {
+    repo::target().join("venv")
+}
+
+/// Makes an environment unless it is there with all that is wanted.
+fn make(
+    shell: &Shell,
+    folder: &Path,
+    python: &Interpreter,
+    wanted: &[String],
+) -> anyhow::Result<PathBuf> {
+    let program = folder.join("bin/python");
+    let stamp = folder.join("installed.txt");
+    let wanted_lines = wanted.join("\n");
+    if fs::read_to_string(&stamp).is_ok_and(|lines| lines == wanted_lines) {
+        return Ok(program);
+    }
+    shell.run(Command::new(&python.program).args(["-m", "venv", "--clear"]).arg(folder))?;
+    let args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    shell.run(Command::new(&program).args(args).args(wanted))?;
+    fs::write(stamp, wanted_lines)?;
+    Ok(program)
+}
+
+/// Builds the wheel (abi3: one for every Python) in the profile that all tests use.
+fn build_wheel(shell: &Shell, package: &Path, python: &Interpreter) -> anyhow::Result<PathBuf> {
+    let tools = with_tools(shell, python)?;
+    let out = repo::target().join("wheels");
+    if out.exists() {
+        fs::remove_dir_all(&out)?;
+    }
+    let mut maturin = Command::new(tools.with_file_name("maturin"));
+    maturin.args(["build", "--quiet", "--profile", "dev", "--interpreter"]).arg(&python.program);
+    maturin.arg("--out").arg(&out).current_dir(package);
+    shell.run(maturin.env("CARGO_TARGET_DIR", repo::target()))?;
+    let wheels = fs::read_dir(&out)?.flatten().map(|entry| entry.path());
+    wheels.into_iter().next().context("maturin made no wheel")
+}
