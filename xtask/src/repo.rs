@@ -30,8 +30,16 @@ pub(crate) fn cargo_in(folder: &Path) -> Command {
 
 /// Whether `cargo <tool>` is there.
 pub(crate) fn has_cargo_tool(tool: &str) -> bool {
-    let mut version = Command::new(format!("cargo-{tool}"));
-    let version = version.args([tool, "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    answers(Command::new(format!("cargo-{tool}")).arg(tool))
+}
+
+/// Whether there is such a program.
+pub(crate) fn has_tool(tool: &str) -> bool {
+    answers(&mut Command::new(tool))
+}
+
+fn answers(tool: &mut Command) -> bool {
+    let version = tool.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     version.status().is_ok_and(|status| status.success())
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn cells(package: &Package) -> Vec<Cell> {
     cells.extend(conformance_cells(package));
     if repo::is_published(package) {
         cells.extend(combination_cells(package, repo::top(), "features"));
+        cells.extend(fuzz_cell(package));
     }
     cells
 }
@@ -112,6 +113,23 @@ pub(crate) fn combination_cells(package: &Package, folder: &Path, what: &str) ->
         .slow_if(slow)
     };
     sets.into_iter().enumerate().map(cell).collect()
+}
+
+/// The fuzz targets still build; fuzzing itself wants a nightly compiler and time. Their bodies
+/// run in the crate's tests.
+fn fuzz_cell(package: &Package) -> Option<Cell> {
+    let folder = package.manifest_path.parent()?.join("fuzz").into_std_path_buf();
+    folder.exists().then(|| {
+        Cell::new(format!("{}/fuzz", package.name), move |shell| {
+            if !repo::has_tool("c++") {
+                return Ok(Verdict::Skip("libFuzzer is C++, and there is no c++".to_owned()));
+            }
+            shell.run(repo::cargo_in(&folder).arg("check"))?;
+            shell.run(repo::cargo_in(&folder).args(["fmt", "--check"]))?;
+            Ok(Verdict::pass())
+        })
+        .slow_if(true)
+    })
 }
 
 /// The names of a package's integration tests.
