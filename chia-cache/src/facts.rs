@@ -1,5 +1,6 @@
 //! What the store knows of an entry beside its bytes, and what its operations answer.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -51,7 +52,7 @@ pub enum Codec {
 ///     .codec(Codec::Raw);
 /// # let _ = entry;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[must_use]
 pub struct NewEntry {
     pub(crate) function: Option<String>,
@@ -86,7 +87,7 @@ impl NewEntry {
 }
 
 /// What a write did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Written {
@@ -112,7 +113,7 @@ impl Written {
 }
 
 /// What the store knows of an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Facts {
     /// The tag.
@@ -153,7 +154,7 @@ pub enum Replay {
 }
 
 /// Why a replay found nothing to serve.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReplayMiss {
@@ -171,4 +172,28 @@ pub enum ReplayMiss {
     },
     /// The entry was damaged and has been set aside.
     Damaged,
+}
+
+impl fmt::Display for ReplayMiss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("no entry has this tag"),
+            Self::OtherFunction { function } => write!(f, "the entry is a result of `{function}`"),
+            Self::Replacement { origin } => {
+                write!(f, "the entry is a replacement ({origin}), not a computed result")
+            }
+            Self::Damaged => f.write_str("the entry was damaged and has been set aside"),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Real => "real",
+            Self::Manual => "manual",
+            Self::Provider => "provider",
+            Self::File => "file",
+        })
+    }
 }

@@ -1,5 +1,6 @@
 //! What a store is opened with.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,15 @@ pub enum Durability {
     /// An acknowledged write survives the death of the process, SIGKILL included. A power loss may
     /// undo the last second of writes, but never leaves a wrong value.
     Relaxed,
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Durable => "durable",
+            Self::Relaxed => "relaxed",
+        })
+    }
 }
 
 /// The largest value kept inside the index by default, in bytes.

@@ -1,5 +1,7 @@
 //! What opening a directory found.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// What happened while a directory was opened.
@@ -34,4 +36,32 @@ pub struct SetAside {
     pub name: String,
     /// What was wrong with it.
     pub why: String,
+}
+
+impl OpenReport {
+    /// Whether something was found that a user should hear of: damage, loss, or eviction.
+    #[must_use]
+    pub fn is_notable(&self) -> bool {
+        !self.set_aside.is_empty() || !self.lost.is_empty() || self.evicted > 0
+    }
+}
+
+impl fmt::Display for OpenReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stop = if self.clean { "clean" } else { "unclean" };
+        write!(f, "{} entries after a {stop} stop", self.entries)?;
+        let counts = [
+            (self.replayed, "log records applied"),
+            (self.adopted, "files adopted"),
+            (self.set_aside.len() as u64, "set aside as damaged"),
+            (self.lost.len() as u64, "lost"),
+            (self.evicted, "evicted to fit the budget"),
+        ];
+        for (count, what) in counts {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        Ok(())
+    }
 }
