@@ -19,7 +19,7 @@ pub(crate) struct Cell {
     /// `crate/what` or `crate/what/variant`; `workspace/…` when it is about all of them.
     pub(crate) name: String,
     /// The backend that it tests, if it tests one.
-    pub(crate) backend: Option<&'static str>,
+    pub(crate) backend: Option<String>,
     /// Left out of the quick matrix.
     pub(crate) slow: bool,
     /// Runs it.
@@ -36,8 +36,8 @@ impl Cell {
     }
 
     /// Says which backend it tests.
-    pub(crate) fn backend(self, backend: &'static str) -> Self {
-        Self { backend: Some(backend), ..self }
+    pub(crate) fn backend(self, backend: &str) -> Self {
+        Self { backend: Some(backend.to_owned()), ..self }
     }
 
     /// Leaves it to the full matrix if `slow`.

@@ -31,8 +31,9 @@ use crate::processes;
 pub(crate) fn test(flags: &Test) -> anyhow::Result<ExitCode> {
     let command = if flags.quick { "cargo xtask test --quick" } else { "cargo xtask test" };
     let mut cells = catalogue::cells(flags.quick)?;
-    let named = |backend| flags.backends.iter().any(|name| name == backend);
-    cells.retain(|cell| flags.backends.is_empty() || cell.backend.is_some_and(named));
+    let backends = &flags.backends;
+    let named = |backend: &String| backends.contains(backend);
+    cells.retain(|cell| backends.is_empty() || cell.backend.as_ref().is_some_and(named));
     list_or_run(cells, &flags.select, command, !flags.quick)
 }
 

@@ -63,7 +63,7 @@ fn run_one(cell: &Cell, slow: bool) -> anyhow::Result<Row> {
     remove_scratch();
     Ok(Row {
         cell: cell.name.clone(),
-        backend: cell.backend,
+        backend: cell.backend.clone(),
         seconds: start.elapsed().as_secs_f64(),
         outcome,
     })

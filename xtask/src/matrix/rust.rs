@@ -15,9 +15,6 @@ use crate::shell::Shell;
 /// A test target of this name is the suite of a backend.
 const CONFORMANCE: &str = "conformance_";
 
-/// The backends that need nothing but Rust.
-const BACKENDS: [&str; 2] = ["local", "pool"];
-
 /// All cells of a package.
 pub(crate) fn cells(package: &Package) -> Vec<Cell> {
     let mut cells = test_cells(package, repo::top(), "test", &suites(package));
@@ -77,19 +74,16 @@ fn suites(package: &Package) -> Vec<String> {
 }
 
 fn conformance_cells(package: &Package) -> Vec<Cell> {
-    let targets: BTreeSet<&str> = test_targets(package).collect();
-    let cell = |backend: &'static str| {
-        let target = format!("{CONFORMANCE}{backend}");
-        let package = package.name.to_string();
-        targets.contains(target.as_str()).then(|| {
-            Cell::new(format!("{package}/conformance/{backend}"), move |shell| {
-                let args = ["test", "-p", &package, "--all-features", "--test", &target];
-                run_tests(shell, repo::cargo().args(args))
-            })
-            .backend(backend)
+    let backends = test_targets(package).filter_map(|target| target.strip_prefix(CONFORMANCE));
+    let cell = |backend: &str| {
+        let (package, target) = (package.name.to_string(), format!("{CONFORMANCE}{backend}"));
+        Cell::new(format!("{package}/conformance/{backend}"), move |shell| {
+            let args = ["test", "-p", &package, "--all-features", "--test", &target];
+            run_tests(shell, repo::cargo().args(args))
         })
+        .backend(backend)
     };
-    BACKENDS.into_iter().filter_map(cell).collect()
+    backends.filter(|_| package.name.as_str() != ray::CRATE).map(cell).collect()
 }
 
 /// Features only add: every combination builds without a warning. The quick matrix has the ends

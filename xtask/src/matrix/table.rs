@@ -32,7 +32,7 @@ pub(crate) struct Row {
     /// The cell's name.
     pub(crate) cell: String,
     /// The backend that it tests.
-    pub(crate) backend: Option<&'static str>,
+    pub(crate) backend: Option<String>,
     /// Wall time.
     pub(crate) seconds: f64,
     /// How it ended.
@@ -85,7 +85,7 @@ pub(crate) fn json(rows: &[Row]) -> String {
             Outcome::Pass { note } => note,
             Outcome::Skip { reason } | Outcome::Fail { reason, .. } => reason,
         };
-        let (seconds, backend) = (row.seconds, row.backend);
+        let (seconds, backend) = (row.seconds, &row.backend);
         json!({"cell": cell, "backend": backend, "result": result, "seconds": seconds, "note": note})
     };
     rows.iter().map(|row| format!("{}\n", object(row))).collect()
