@@ -182,12 +182,14 @@ impl<'a> Run<'a> {
             .map_err(|error| Error::new(ErrorKind::Encode, "a place").with_source(error))
     }
 
-    /// A blocking body that asks now and then whether it was cancelled, and then says so itself:
-    /// nobody may be there any more to say it in its place.
+    /// A blocking body that asks now and then whether it was cancelled. It says itself that it began,
+    /// since before that it could be dropped without being told; and that it was told, since nobody
+    /// may be there any more to say it in its place.
     async fn spin_until_cancelled(&self, label: &str) -> Result<()> {
         let context = self.context.clone();
         let (board, label) = (self.script.board, label.to_owned());
         blocking(move || {
+            board::mark_blocking(board, "running")?;
             while !context.is_cancelled() {
                 std::thread::sleep(Duration::from_millis(2));
             }

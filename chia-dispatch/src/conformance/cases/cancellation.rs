@@ -50,7 +50,7 @@ pub(crate) async fn a_running_async_body_is_dropped(case: &Case) {
 /// A running blocking body is told, and may return early.
 pub(crate) async fn a_running_blocking_body_is_told(case: &Case) {
     let spin = Step::SpinUntilCancelled("told".to_owned());
-    let task = case.run(case.script().mark("running").then(spin).emit("early"), cpu(1.0)).await;
+    let task = case.run(case.script().then(spin).emit("early"), cpu(1.0)).await;
     case.reached("running").await;
     case.assert_never("told", "a task was told that nobody cancelled");
     case.cancel(&task).await;

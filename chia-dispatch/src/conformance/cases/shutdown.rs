@@ -48,7 +48,7 @@ pub(crate) async fn what_runs_is_ended(case: &Case) {
 /// A blocking body is told, as if it was cancelled.
 pub(crate) async fn a_blocking_body_is_told(case: &Case) {
     let spin = Step::SpinUntilCancelled("told".to_owned());
-    let task = case.run(case.script().mark("running").then(spin), nothing()).await;
+    let task = case.run(case.script().then(spin), nothing()).await;
     case.reached("running").await;
     shut_down(case).await;
     case.reached("told").await;
