@@ -5,6 +5,8 @@ pub mod backend;
 pub mod conformance;
 mod error;
 mod host;
+#[cfg(feature = "local")]
+pub mod local;
 mod resources;
 #[cfg(feature = "wire")]
 pub mod wire;
@@ -14,4 +16,6 @@ pub use backend::Backend;
 pub use backend::MockBackend;
 pub use error::{Error, ErrorKind, Result};
 pub use host::{Actor, Host, Job, Place, TaskContext};
+#[cfg(feature = "local")]
+pub use local::LocalBackend;
 pub use resources::{Amount, CPU, GPU, MEMORY, Resources};

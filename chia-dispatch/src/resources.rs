@@ -37,6 +37,12 @@ impl Amount {
         self.0 as f64 / Self::ONE
     }
 
+    /// The amount in 1/10,000.
+    #[cfg(feature = "local")]
+    pub(crate) fn units(self) -> u64 {
+        self.0
+    }
+
     /// Whether there is nothing of it.
     #[must_use]
     pub fn is_zero(self) -> bool {

@@ -1,0 +1,94 @@
+//! Who lives, and under which name.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::ActorCell;
+use crate::backend::{ActorSpec, Lifetime};
+use crate::error::Result;
+use crate::local::engine::{Engine, shut_down};
+
+/// The actors of one backend.
+#[derive(Default)]
+pub(in crate::local) struct Actors(Mutex<Registry>);
+
+#[derive(Default)]
+struct Registry {
+    living: HashMap<u64, Entry>,
+    names: HashMap<String, u64>,
+}
+
+/// The table alone keeps detached actors alive; others live by their references.
+struct Entry {
+    actor: Weak<ActorCell>,
+    _kept: Option<Arc<ActorCell>>,
+}
+
+/// The living actor of the specification's name, born or about to be; or a new one.
+pub(in crate::local) fn living_or_new(
+    engine: &Arc<Engine>,
+    spec: ActorSpec,
+) -> Result<Arc<ActorCell>> {
+    engine.check_open()?;
+    let actor = {
+        let mut registry = engine.actors.lock();
+        if let Some(living) = spec.name.as_deref().and_then(|name| registry.get(name)) {
+            return Ok(living);
+        }
+        let class = engine.class(&spec.options)?;
+        let lifetime = spec.lifetime;
+        let actor = ActorCell::new(engine, spec, class);
+        registry.enter(&actor, lifetime);
+        actor
+    };
+    engine.submit_made(&actor.birth, &[]);
+    Ok(actor)
+}
+
+impl Actors {
+    /// The actor of a name, if it is alive and its constructor is done.
+    pub(in crate::local) fn find(&self, name: &str) -> Option<Arc<ActorCell>> {
+        let actor = self.lock().get(name)?;
+        matches!(actor.birth.outcome(), Some(Ok(_))).then_some(actor)
+    }
+
+    /// Ends all of them.
+    pub(in crate::local) fn close(&self) {
+        let living: Vec<_> =
+            self.lock().living.values().filter_map(|entry| entry.actor.upgrade()).collect();
+        for actor in living {
+            actor.end(shut_down());
+        }
+    }
+
+    /// Takes a dead actor out of the table. Its name may be another's already.
+    pub(super) fn forget(&self, id: u64, name: Option<&str>) {
+        let entry = {
+            let mut registry = self.lock();
+            if let Some(name) = name.filter(|name| registry.names.get(*name) == Some(&id)) {
+                registry.names.remove(name);
+            }
+            registry.living.remove(&id)
+        };
+        // What it kept is dropped outside of the lock: the end of an actor comes back here.
+        drop(entry);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Registry {
+    fn get(&self, name: &str) -> Option<Arc<ActorCell>> {
+        self.living.get(self.names.get(name)?)?.actor.upgrade()
+    }
+
+    fn enter(&mut self, actor: &Arc<ActorCell>, lifetime: Lifetime) {
+        if let Some(name) = &actor.name {
+            self.names.insert(name.clone(), actor.id);
+        }
+        let kept = (lifetime == Lifetime::Detached).then(|| Arc::clone(actor));
+        self.living.insert(actor.id, Entry { actor: Arc::downgrade(actor), _kept: kept });
+    }
+}

@@ -1,0 +1,84 @@
+//! A task or a constructor on its node, from its start to its outcome.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::actor::Birth;
+use super::backend::LocalBackend;
+use super::body::guarded;
+use super::cell::Cell;
+use super::engine::shut_down;
+use crate::error::{Error, Result};
+use crate::host::{Job, Place, TaskContext};
+
+/// What runs. Its cell gets an outcome however this ends, dropped by a dying runtime included.
+pub(super) struct Run {
+    pub(super) cell: Arc<Cell>,
+    pub(super) view: Arc<LocalBackend>,
+    pub(super) place: Arc<Place>,
+}
+
+impl Run {
+    pub(super) async fn task(self, job: Job, context: TaskContext) {
+        let host = Arc::clone(&self.view.engine().host);
+        let body = guarded(async move { host.run(job, context).await });
+        let outcome = tokio::select! {
+            biased;
+            outcome = body => outcome,
+            _ = self.cell.wait() => return,
+        };
+        self.finish(outcome);
+    }
+
+    pub(super) async fn actor(self, birth: Birth, context: TaskContext) {
+        let host = Arc::clone(&self.view.engine().host);
+        let Birth { actor, kind, init } = birth;
+        let body = guarded(async move { host.actor(&kind, init, context).await });
+        let instance = tokio::select! {
+            biased;
+            instance = body => instance,
+            _ = self.cell.wait() => return,
+        };
+        match instance {
+            Ok(instance) => {
+                if let Some(actor) = actor.upgrade() {
+                    actor.born(Arc::from(instance), Arc::clone(&self.view));
+                }
+                self.view.engine().settle(&self.cell, Ok(Bytes::new()));
+            }
+            Err(error) => {
+                self.view.release();
+                let error = self.located(error);
+                // The name is free before anyone hears of the failure.
+                if let Some(actor) = actor.upgrade() {
+                    actor.end(error.clone());
+                }
+                self.view.engine().settle(&self.cell, Err(error));
+            }
+        }
+    }
+
+    /// What the task held is free before its result is seen.
+    fn finish(&self, outcome: Result<Bytes>) {
+        self.view.release();
+        let outcome = outcome.map_err(|error| self.located(error));
+        self.view.engine().settle(&self.cell, outcome);
+    }
+
+    /// The error with where it happened, unless it was somewhere further down.
+    fn located(&self, error: Error) -> Error {
+        match (error.function(), error.node()) {
+            (None, None) => error.in_function(&self.cell.name).on_node(&self.place.node),
+            _ => error,
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if self.cell.outcome().is_none() {
+            self.view.engine().settle(&self.cell, Err(shut_down()));
+        }
+    }
+}
