@@ -26,7 +26,7 @@ use crate::host::Place;
 use crate::resources::Resources;
 
 /// How often the first task of a class lets younger ones pass before it reserves a node.
-const PATIENCE: u32 = 32;
+const PATIENCE: u32 = 8;
 /// Classes are swept when there are more than this, and twice the survivors.
 const SWEEP: usize = 256;
 
