@@ -14,7 +14,9 @@ use crate::resources::Resources;
 /// What a backend runs tasks and actors with. A registry of functions is one; a backend is
 /// given it at its start, or finds it in the worker process.
 ///
-/// Both methods may block no thread of the runtime: blocking bodies are the host's own business.
+/// Both methods may block no thread of the runtime: blocking bodies are the host's own business. A
+/// blocking body keeps a clone of the context until it returns, since that is what tells the backend,
+/// when the task was cancelled, that its resources are still in use.
 /// A panic inside is caught by the backend.
 #[async_trait]
 pub trait Host: Send + Sync + 'static {
