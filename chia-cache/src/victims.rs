@@ -33,7 +33,7 @@ impl Victims {
     pub(crate) fn pick(
         &mut self,
         table: &Mutex<Table>,
-        spare: &str,
+        spare: Option<&str>,
         need: u64,
     ) -> Result<Vec<Victim>, IndexError> {
         let turn = lock(table).turn;
@@ -70,7 +70,7 @@ impl Victims {
                 break;
             }
             // The entry that is being written is passed over, not dropped: the write may fail.
-            let alive = tag != picked.spare && !lock(table).overrides_base(tag);
+            let alive = Some(&**tag) != picked.spare && !lock(table).overrides_base(tag);
             if let (true, Some(meta)) = (alive, base.meta(tag)?) {
                 picked.take(tag.as_str().into(), Arc::new(meta));
             }
@@ -86,7 +86,7 @@ impl Victims {
                 return;
             }
             self.frozen_at += 1;
-            if &**tag != picked.spare && matches!(table.active.see(tag), Seen::Unknown) {
+            if Some(&**tag) != picked.spare && matches!(table.active.see(tag), Seen::Unknown) {
                 picked.take(Arc::clone(tag), Arc::clone(&slot.meta));
             }
         }
@@ -103,14 +103,14 @@ fn take_from_active(table: &Table, picked: &mut Picked<'_>) {
         if picked.enough() {
             return;
         }
-        if &**tag != picked.spare {
+        if Some(&**tag) != picked.spare {
             picked.take(Arc::clone(tag), Arc::clone(&slot.meta));
         }
     }
 }
 
 struct Picked<'a> {
-    spare: &'a str,
+    spare: Option<&'a str>,
     need: u64,
     freed: u64,
     victims: Vec<Victim>,

@@ -91,7 +91,7 @@ impl Inner {
             }
             let victims = writer
                 .victims
-                .pick(&self.table, "", over)
+                .pick(&self.table, None, over)
                 .map_err(|e| self.index_error("evict from", e))?;
             if victims.is_empty() {
                 return Ok(evicted);

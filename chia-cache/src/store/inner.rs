@@ -230,7 +230,7 @@ impl Inner {
             0 => Vec::new(),
             _ => writer
                 .victims
-                .pick(&self.table, &tag, need)
+                .pick(&self.table, Some(&tag), need)
                 .map_err(|e| self.index_error("evict from", e))?,
         };
         let mut ops: Vec<Op> =
