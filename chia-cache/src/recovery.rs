@@ -162,8 +162,9 @@ impl Recovery<'_> {
         }
         let untouched = stopped != 0 && self.inner.dir_time()? == stopped;
         self.report.clean = untouched && self.report.replayed == 0 && !self.lost_index;
+        // A writer that was killed before its first record leaves no other trace than its draft.
+        self.sweep_drafts()?;
         if !self.report.clean {
-            self.sweep_drafts()?;
             self.fold()?;
             self.reconcile()?;
             self.fold()?;
