@@ -38,7 +38,7 @@ pub(crate) fn run(flags: &flags::Venv) -> anyhow::Result<()> {
 /// The Python package, once there is one.
 pub(crate) fn package() -> Option<PathBuf> {
     let folder = repo::top().join("chia-ray/python");
-    folder.join("pyproject.toml").exists().then_some(folder)
+    folder.join("Cargo.toml").exists().then_some(folder)
 }
 
 /// The Python of an environment with this Ray and our wheel, built from the sources as they are.

@@ -1,7 +1,7 @@
 //! Every cell of the matrix, in the order in which they run: cheap checks first.
 
 use super::cell::Cell;
-use super::{checks, layering, ray, rust, tidy};
+use super::{checks, demo, layering, ray, rust, tidy};
 use crate::repo;
 
 /// All cells of the full matrix, or only those of the quick one.
@@ -13,6 +13,7 @@ pub(crate) fn cells(quick: bool) -> anyhow::Result<Vec<Cell>> {
     for package in &packages {
         cells.extend(rust::cells(package));
     }
+    cells.extend(demo::cells(&packages));
     cells.extend(ray::cells(&packages));
     cells.retain(|cell| !(quick && cell.slow));
     Ok(cells)

@@ -8,6 +8,7 @@
 mod catalogue;
 mod cell;
 mod checks;
+mod demo;
 mod features;
 mod interrupt;
 mod layering;

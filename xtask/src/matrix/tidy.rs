@@ -18,8 +18,8 @@ const RULES: u32 = 25;
 /// Lines that a source file may have, its tests left out.
 const LONGEST: usize = 600;
 
-/// Folders that hold nothing of ours.
-const FOREIGN: [&str; 4] = ["target", ".git", "corpus", "artifacts"];
+/// Folders that hold nothing of ours, besides the hidden ones.
+const FOREIGN: [&str; 3] = ["target", "corpus", "artifacts"];
 
 /// The rules of the repository, a cell each.
 pub(crate) fn cells() -> Vec<Cell> {
@@ -156,7 +156,7 @@ fn files_below(folder: &Path, extensions: &[&str]) -> anyhow::Result<Vec<PathBuf
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if path.is_dir() && !FOREIGN.contains(&name.as_ref()) {
+        if path.is_dir() && !name.starts_with('.') && !FOREIGN.contains(&name.as_ref()) {
             found.extend(files_below(&path, extensions)?);
         } else if path.extension().is_some_and(|e| extensions.iter().any(|x| e == *x)) {
             found.push(path);
