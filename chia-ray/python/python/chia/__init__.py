@@ -1,0 +1,1 @@
+"""Cache and bypass for loops on Ray, on the engine of the Rust crates of the same name."""

@@ -1,0 +1,83 @@
+"""Ray actors whose methods run in the program's own process."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import itertools
+import os
+import signal
+import threading
+from typing import Any
+
+import ray
+
+from chia import _wire
+from chia._child import Child, outcome_of
+from chia._program import Program
+from chia._wire import Closed
+
+
+def actor_class(kind: str) -> Any:
+    """The Ray class for actors of a kind."""
+    return ray.remote(ProgramActor)
+
+
+class ProgramActor:
+    """An actor of the program, in a process of its own. How many calls overlap is Ray's part."""
+
+    def __init__(self, program: Program, kind: str, job: bytes) -> None:
+        self._failed: BaseException | None = None
+        self._calls: dict[int, concurrent.futures.Future[bytes]] = {}
+        self._ids = itertools.count(1)
+        try:
+            self._start(program, job)
+        except Exception as error:
+            # A constructor that raises would leave no more than a traceback of it.
+            self._failed = error
+
+    def _start(self, program: Program, job: bytes) -> None:
+        from chia._requests import WithFutures
+
+        self._child = Child(program)
+        self._requests = WithFutures(program, self._child.channel)
+        threading.Thread(target=self._read, daemon=True).start()
+        order = (self._child.place, bytes(16), _wire.u32(len(job)), job, _wire.u32(0))
+        self._order(_wire.MAKE, order)
+
+    def ready(self) -> bytes:
+        """Returns, or raises what went wrong in the constructor."""
+        if self._failed is not None:
+            raise self._failed
+        return b""
+
+    def call(self, call: bytes, *args: bytes) -> bytes:
+        """Runs a method."""
+        self.ready()
+        order = (_wire.u64(1), _wire.u32(len(call)), call, *_wire.blobs(args))
+        return self._order(_wire.CALL, order)
+
+    def _order(self, kind: int, order: tuple[_wire.Part, ...]) -> bytes:
+        id = next(self._ids)
+        future = self._calls[id] = concurrent.futures.Future()
+        self._child.channel.send(kind, id, *order)
+        try:
+            return future.result()
+        finally:
+            del self._calls[id]
+
+    def _read(self) -> None:
+        """Hands out answers and serves requests. The actor ends with its program: Ray restarts it,
+        or not, as its options say."""
+        try:
+            while True:
+                frame = self._child.channel.receive()
+                assert frame is not None
+                if frame.kind not in (_wire.RESULT, _wire.ERROR):
+                    self._requests.handle(frame)
+                    continue
+                try:
+                    self._calls[frame.id].set_result(outcome_of(frame))
+                except Exception as error:
+                    self._calls[frame.id].set_exception(error)
+        except Closed:
+            os.kill(os.getpid(), signal.SIGKILL)

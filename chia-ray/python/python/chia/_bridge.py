@@ -1,0 +1,203 @@
+"""``python -m chia._bridge CONFIG``: a Rust driver's way to Ray, over the socket that is its stdin.
+
+CONFIG is JSON: ``{"address", "namespace", "program", "private"}``. ``address`` is ``auto`` or ``ip:port``;
+``private`` holds ``{"resources": {…}}`` for a cluster of the driver's own, and is null otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+from chia import _wire
+from chia._wire import Channel, Closed
+
+# In seconds: a cluster that does not answer for this long is not there, or is lost.
+_CONNECT = 40.0
+_TOUCH = 2.0
+_WATCH_EVERY = 1.0
+_MISSED = 3
+
+_OLDEST, _NEWEST = (2, 54), (2, 60)
+
+
+class Refused(Exception):
+    """Why the bridge cannot serve: a kind of the wire's errors, and a sentence."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+    def form(self) -> bytes:
+        """The body of an error frame."""
+        form = {"kind": self.kind, "message": str(self), "function": None, "node": None}
+        return json.dumps(form).encode()
+
+
+def main() -> None:
+    """Connects, then serves until the driver goes away."""
+    sock = socket.socket(fileno=os.dup(0))
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    channel = Channel(sock)
+    config = json.loads(sys.argv[1])
+    deadline = threading.Timer(_CONNECT, _give_up, (channel, config))
+    deadline.daemon = True
+    deadline.start()
+    try:
+        _check_ray()
+        _connect(config)
+    except Refused as refused:
+        channel.send(_wire.ERROR, 0, refused.form())
+        return
+    deadline.cancel()
+    try:
+        _serve(channel, config)
+    except (Closed, KeyboardInterrupt):
+        import ray
+
+        ray.shutdown()
+
+
+def _give_up(channel: Channel, config: dict[str, Any]) -> None:
+    text = f"the cluster at {config['address']} did not let us in within {_CONNECT:.0f} s"
+    channel.send(_wire.ERROR, 0, Refused("unavailable", text).form())
+    os._exit(1)
+
+
+def _check_ray() -> None:
+    try:
+        import ray
+    except ImportError as error:
+        text = (
+            f"Ray is not installed for {sys.executable}: {error}; install ray "
+            f"{_version(_OLDEST)} to {_version(_NEWEST)} there, or name another Python in CHIA_RAY_PYTHON"
+        )
+        raise Refused("unavailable", text) from None
+    found = re.match(r"(\d+)\.(\d+)", ray.__version__)
+    version = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not _OLDEST <= version <= _NEWEST:
+        text = (
+            f"Ray {ray.__version__} is not supported; install ray {_version(_OLDEST)} to "
+            f"{_version(_NEWEST)} for {sys.executable}"
+        )
+        raise Refused("unsupported", text)
+
+
+def _version(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _connect(config: dict[str, Any]) -> None:
+    import ray
+
+    address = config["address"]
+    options: dict[str, Any] = {
+        "namespace": config["namespace"],
+        "logging_level": logging.WARNING,
+        "log_to_driver": True,
+    }
+    private = config["private"]
+    if private is not None:
+        resources = dict(private["resources"])
+        options.update(
+            address="local",
+            num_cpus=resources.pop("cpu", None),
+            num_gpus=resources.pop("gpu", None),
+            resources=resources,
+            include_dashboard=False,
+        )
+    else:
+        _touch(address)
+        options["address"] = address
+    try:
+        ray.init(**options)
+    except ConnectionError as error:
+        raise Refused("unavailable", _no_cluster(address, error)) from None
+    except RuntimeError as error:
+        mismatch = "ersion mismatch" in str(error)
+        text = " ".join(str(error).split())
+        raise Refused("unsupported" if mismatch else "unavailable", text) from None
+    except (ValueError, OSError) as error:
+        raise Refused("unavailable", _no_cluster(address, error)) from None
+
+
+def _touch(address: str) -> None:
+    """Refuses an address where nobody listens. Ray itself would try for a long time."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), _TOUCH).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise Refused("unavailable", _no_cluster(address, error)) from None
+
+
+def _no_cluster(address: str, error: Exception) -> str:
+    where = "on this machine" if address == "auto" else f"at {address}"
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return f"there is no Ray cluster {where}: {first}"
+
+
+def _serve(channel: Channel, config: dict[str, Any]) -> None:
+    import ray
+
+    from chia import _nodes, _program
+    from chia._child import greeting
+    from chia._program import Program
+    from chia._requests import WithFutures
+
+    digest, content = _program.ship(config["program"])
+    driver_node = str(ray.get_runtime_context().get_node_id())
+    program = Program(digest, content, config["namespace"], driver_node, _nodes.head_node())
+    channel.send(_wire.HELLO, 0, greeting())
+    requests = WithFutures(program, channel)
+    threading.Thread(target=_watch, args=(channel, driver_node), daemon=True).start()
+    while True:
+        frame = channel.receive()
+        assert frame is not None
+        if frame.kind == _wire.SHUTDOWN:
+            ray.shutdown()
+            requests.answer(frame.id, b"")
+            return
+        if frame.kind != _wire.HELLO:
+            requests.handle(frame)
+
+
+def _watch(channel: Channel, driver_node: str) -> None:
+    """Tells the driver about the nodes, and about the loss of the cluster's control process: Ray
+    gives neither results nor errors then."""
+    import ray
+
+    from chia import _nodes
+
+    address = ray.get_runtime_context().gcs_address
+    known = b""
+    missed = 0
+    while missed < _MISSED:
+        try:
+            _touch(address)
+            nodes = _nodes.nodes_json(driver_node)
+        except Exception:
+            missed += 1
+        else:
+            missed = 0
+            if nodes != known:
+                known = nodes
+                channel.send(_wire.NODES, 0, nodes)
+        time.sleep(_WATCH_EVERY)
+    text = f"the control process of the Ray cluster at {address} is gone"
+    channel.send(_wire.LOST, 0, Refused("backend_lost", text).form())
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

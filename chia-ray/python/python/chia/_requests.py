@@ -1,0 +1,224 @@
+"""Serves the wire's requests with Ray. The driver's bridge and a worker's trampoline both do."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import ray
+
+from chia import _nodes, _wire
+from chia._actors import actor_class
+from chia._errors import ChiaError, to_wire
+from chia._options import actor_options, task_options
+from chia._program import Program, Shared
+from chia._wire import Channel, Frame
+
+Outcome: TypeAlias = bytes | BaseException
+Object: TypeAlias = "ray.ObjectRef[bytes] | BaseException"
+Done: TypeAlias = Callable[[Outcome], None]
+
+_NO_SHARED = bytes(16)
+_PREPARED = 4096
+
+
+class Requests(ABC):
+    """What one client has asked for: its objects and actors, by the client's numbers."""
+
+    def __init__(self, program: Program, channel: Channel) -> None:
+        self.program = program
+        self.channel = channel
+        self._objects: dict[int, Object] = {}
+        self._actors: dict[int, Any] = {}
+        self._gets: dict[int, set[int]] = {}
+        self._shared: dict[bytes, Shared | None] = {_NO_SHARED: None}
+        self._functions: dict[bytes, Any] = {}
+        self._prepared: dict[tuple[bytes, bytes], Callable[..., Any]] = {}
+        self._serve: dict[int, Callable[[Frame], None]] = {
+            _wire.SUBMIT: self._submit,
+            _wire.PUT: self._put,
+            _wire.GET: self._get,
+            _wire.READY: self._ready,
+            _wire.CANCEL: self._cancel,
+            _wire.RELEASE: self._release,
+            _wire.SHARE: self._share,
+            _wire.ACTOR: self._actor,
+            _wire.FIND_ACTOR: self._find_actor,
+            _wire.CALL_ACTOR: self._call_actor,
+            _wire.KILL_ACTOR: self._kill_actor,
+            _wire.NODES: self._send_nodes,
+        }
+
+    @abstractmethod
+    def when_done(self, ref: ray.ObjectRef[bytes], done: Done) -> None:
+        """Calls ``done`` with the value or the error of an object, once it is there."""
+
+    def know(self, shared: Shared) -> None:
+        """Makes a shared blob known that came another way than over the socket."""
+        self._shared.setdefault(shared.hash, shared)
+
+    def handle(self, frame: Frame) -> None:
+        """Serves one request. What goes wrong is the answer, or the error of the new object."""
+        try:
+            self._serve[frame.kind](frame)
+        except Exception as error:
+            if frame.kind in (_wire.SUBMIT, _wire.PUT, _wire.CALL_ACTOR):
+                self._objects[frame.id] = error
+            else:
+                self.answer(frame.id, error)
+
+    def answer(self, request: int, outcome: Outcome) -> None:
+        """Answers a request."""
+        if isinstance(outcome, bytes):
+            self.channel.send(_wire.RESULT, request, outcome)
+        else:
+            self.channel.send(_wire.ERROR, request, to_wire(outcome))
+
+    def _submit(self, frame: Frame) -> None:
+        body = frame.body
+        options, at = _wire.read_blob(body, 16)
+        ids, at = _wire.read_ids(body, at)
+        key = (body[:16], options)
+        call = self._prepared.get(key) or self._prepare(key)
+        self._objects[frame.id] = call(body[at + 4 :], *self._args(ids))
+
+    def _prepare(self, key: tuple[bytes, bytes]) -> Callable[..., Any]:
+        """The remote function of a shared blob with its options, kept for the next call."""
+        from chia._trampoline import remote_function
+
+        hash, options = key
+        function = self._functions.get(hash)
+        if function is None:
+            function = self._functions[hash] = remote_function(self.program, self._shared[hash])
+        if len(self._prepared) >= _PREPARED:
+            self._prepared.clear()
+        call = function.options(**task_options(json.loads(options), self.program)).remote
+        self._prepared[key] = call
+        return call  # type: ignore[no-any-return]
+
+    def _args(self, ids: Any) -> list[ray.ObjectRef[bytes]]:
+        refs = []
+        for id in ids:
+            known = self._objects[id]
+            if isinstance(known, BaseException):
+                raise known
+            refs.append(known)
+        return refs
+
+    def _put(self, frame: Frame) -> None:
+        self._objects[frame.id] = ray.put(frame.body)
+
+    def _get(self, frame: Frame) -> None:
+        id, _ = _wire.read_u64(frame.body, 0)
+        known = self._objects[id]
+        if isinstance(known, BaseException):
+            self.answer(frame.id, known)
+            return
+        waiting = self._gets.setdefault(id, set())
+        waiting.add(frame.id)
+
+        def done(outcome: Outcome) -> None:
+            waiting.discard(frame.id)
+            if not waiting and self._gets.get(id) is waiting:
+                self._gets.pop(id, None)
+            self.answer(frame.id, outcome)
+
+        self.when_done(known, done)
+
+    def _ready(self, frame: Frame) -> None:
+        id, _ = _wire.read_u64(frame.body, 0)
+        self.answer(frame.id, b"\1" if self._is_ready(self._objects[id]) else b"\0")
+
+    def _is_ready(self, known: Object) -> bool:
+        if isinstance(known, BaseException):
+            return True
+        return bool(ray.wait([known], timeout=0, fetch_local=False)[0])
+
+    def _cancel(self, frame: Frame) -> None:
+        known = self._objects.get(frame.id)
+        if known is None or isinstance(known, BaseException) or self._is_ready(known):
+            return
+        cancelled = ChiaError.new("cancelled", "the task was cancelled")
+        self._objects[frame.id] = cancelled
+        for request in self._gets.pop(frame.id, ()):
+            self.answer(request, cancelled)
+        ray.cancel(known, recursive=False)
+
+    def _release(self, frame: Frame) -> None:
+        self._objects.pop(frame.id, None)
+        self._actors.pop(frame.id, None)
+
+    def _share(self, frame: Frame) -> None:
+        hash = frame.body[:16]
+        if hash not in self._shared:
+            self._shared[hash] = Shared(hash, (ray.put(frame.body[16:]),))
+
+    def _actor(self, frame: Frame) -> None:
+        raw, at = _wire.read_blob(frame.body, 0)
+        job = frame.body[at + 4 :]
+        spec = json.loads(raw)
+        remote_class = actor_class(spec["kind"]).options(**actor_options(spec, self.program))
+        handle = remote_class.remote(self.program, spec["kind"], job)
+
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome, BaseException):
+                ray.kill(handle)
+            else:
+                self._actors[frame.id] = handle
+            self.answer(frame.id, outcome)
+
+        self.when_done(handle.ready.remote(), done)
+
+    def _find_actor(self, frame: Frame) -> None:
+        name, _ = _wire.read_blob(frame.body, 0)
+        try:
+            handle = ray.get_actor(name.decode(), namespace=self.program.namespace)
+        except ValueError:
+            self.answer(frame.id, b"\0")
+            return
+        self._actors[frame.id] = handle
+        self.answer(frame.id, b"\1")
+
+    def _call_actor(self, frame: Frame) -> None:
+        actor, at = _wire.read_u64(frame.body, 0)
+        ids, at = _wire.read_ids(frame.body, at)
+        call = self._actors[actor].call.remote
+        self._objects[frame.id] = call(frame.body[at + 4 :], *self._args(ids))
+
+    def _kill_actor(self, frame: Frame) -> None:
+        actor, _ = _wire.read_u64(frame.body, 0)
+        killing = threading.Thread(
+            target=self._kill, args=(frame.id, self._actors[actor]), daemon=True
+        )
+        killing.start()
+
+    def _kill(self, request: int, handle: Any) -> None:
+        """Kills an actor and waits until its calls fail: only then is its name free."""
+        ray.kill(handle)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                ray.get(handle.ready.remote(), timeout=1)
+            except ray.exceptions.ActorDiedError:
+                break
+            except Exception:
+                time.sleep(0.01)
+        self.answer(request, b"")
+
+    def _send_nodes(self, frame: Frame) -> None:
+        self.answer(frame.id, _nodes.nodes_json(self.program.driver_node))
+
+
+class WithFutures(Requests):
+    """Waits on Ray's own thread: right for a driver and for actors."""
+
+    def when_done(self, ref: ray.ObjectRef[bytes], done: Done) -> None:
+        def finished(future: Any) -> None:
+            error = future.exception()
+            done(future.result() if error is None else error)
+
+        ref.future().add_done_callback(finished)

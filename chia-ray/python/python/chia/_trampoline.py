@@ -1,0 +1,155 @@
+"""On a Ray worker: runs tasks in the program's own process, and serves what they ask for."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import ray
+
+from chia import _wire
+from chia._child import Child, outcome_of
+from chia._program import Program, Shared
+from chia._requests import Done, Outcome, Requests
+from chia._wire import Channel, Closed, Frame
+
+# A cancelled task is noticed within this time, in seconds.
+_NOTICE = 0.1
+# A nested wait looks at the socket at these intervals, in seconds; they grow while nothing comes.
+_PAUSE_MIN, _PAUSE_MAX = 0.001, 0.05
+# So many shared blobs may be taken for known by the program, as the wire has it.
+_SURE = 64
+
+
+def run_task(program: Program, shared: Shared | None, job: bytes, args: Sequence[bytes]) -> bytes:
+    """Runs a task in this worker's process of the program, which stays for the next one."""
+    child = TaskChild.of_this_process(program)
+    with _told_of_cancellation() as cancelled:
+        return child.run(shared, job, args, cancelled)
+
+
+@contextlib.contextmanager
+def _told_of_cancellation() -> Iterator[threading.Event]:
+    """Ray interrupts the main thread of a cancelled task: notes that where it does no harm."""
+    cancelled = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: cancelled.set())
+    try:
+        yield cancelled
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class Nested(Requests):
+    """What tasks ask for. Waits are the main thread's: only then does Ray give the cpu back."""
+
+    def __init__(self, program: Program, channel: Channel) -> None:
+        super().__init__(program, channel)
+        self._waiting: dict[ray.ObjectRef[bytes], list[Done]] = {}
+
+    def when_done(self, ref: ray.ObjectRef[bytes], done: Done) -> None:
+        self._waiting.setdefault(ref, []).append(done)
+
+    def is_waiting(self) -> bool:
+        """Whether an object is being waited for."""
+        return bool(self._waiting)
+
+    def wait(self, seconds: float) -> bool:
+        """Hands out what is there, waiting up to ``seconds`` for the first."""
+        ready, rest = ray.wait(list(self._waiting), timeout=seconds)
+        if ready and rest:
+            ready += ray.wait(rest, num_returns=len(rest), timeout=0)[0]
+        for ref in ready:
+            value = _value(ref)
+            for done in self._waiting.pop(ref):
+                done(value)
+        return bool(ready)
+
+
+class TaskChild(Child):
+    """The process that runs this worker's tasks, one at a time, from the main thread."""
+
+    _here: TaskChild | None = None
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
+        self._requests = Nested(program, self.channel)
+        self._known: list[bytes] = []
+        self._next = 0
+
+    @classmethod
+    def of_this_process(cls, program: Program) -> TaskChild:
+        """The living child of this Ray worker, which serves one program."""
+        child = cls._here
+        if child is None or child.process.poll() is not None:
+            child = cls._here = cls(program)
+        return child
+
+    def run(
+        self,
+        shared: Shared | None,
+        job: bytes,
+        args: Sequence[bytes],
+        cancelled: threading.Event,
+    ) -> bytes:
+        """Runs a task and serves requests until its outcome is there."""
+        hash = self._share(shared)
+        self._next += 1
+        id = self._next
+        order = (self.place, hash, _wire.u32(len(job)), job, *_wire.blobs(args))
+        self.channel.send(_wire.RUN, id, *order)
+        try:
+            while True:
+                frame = self._next_frame(cancelled)
+                if frame is None:
+                    self.channel.send(_wire.STOP, id)
+                    raise KeyboardInterrupt
+                if frame.kind not in (_wire.RESULT, _wire.ERROR):
+                    self._requests.handle(frame)
+                elif frame.id == id:
+                    return outcome_of(frame)
+        except Closed:
+            raise self.death() from None
+
+    def _share(self, shared: Shared | None) -> bytes:
+        """Sends a shared blob that the program has not seen. Returns its hash."""
+        if shared is None:
+            return bytes(16)
+        self._requests.know(shared)
+        if shared.hash not in self._known:
+            self._known = [*self._known[1 - _SURE :], shared.hash]
+            self.channel.send(_wire.SHARE, 0, shared.hash, ray.get(shared.content[0]))
+        return shared.hash
+
+    def _next_frame(self, cancelled: threading.Event) -> Frame | None:
+        """The next frame; None once the task is cancelled. Waits for objects in between."""
+        pause = _PAUSE_MIN
+        while not cancelled.is_set():
+            waiting = self._requests.is_waiting()
+            frame = self.channel.receive(0 if waiting else _NOTICE)
+            if frame is not None:
+                return frame
+            if waiting:
+                pause = _PAUSE_MIN if self._requests.wait(pause) else min(2 * pause, _PAUSE_MAX)
+        return None
+
+
+def _value(ref: ray.ObjectRef[bytes]) -> Outcome:
+    try:
+        value: bytes = ray.get(ref)
+        return value
+    except Exception as error:
+        return error
+
+
+def remote_function(program: Program, shared: Shared | None) -> Any:
+    """The Ray function that runs a program's tasks. It travels once, its calls are one blob each."""
+
+    def chia_task(job: bytes, *args: bytes) -> bytes:
+        from chia._trampoline import run_task
+
+        return run_task(program, shared, job, args)
+
+    return ray.remote(chia_task)

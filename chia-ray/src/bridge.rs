@@ -1,0 +1,109 @@
+//! The Python process that stands between a Rust driver and Ray.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use chia_dispatch::wire::Client;
+use chia_dispatch::{Error, ErrorKind, Result};
+use serde_json::json;
+
+use crate::options::RayOptions;
+
+/// The bridge gives up by itself before this, with a better sentence.
+const GREETING: Duration = Duration::from_secs(60);
+/// A private cluster takes this long to stop, at most.
+const FAREWELL: Duration = Duration::from_secs(20);
+
+const MODULE: &str = "chia._bridge";
+
+/// The bridge's process.
+pub(crate) struct Bridge(Child);
+
+/// Starts a bridge and connects to the backend behind it. Blocks until Ray is there, or is not.
+pub(crate) fn start(options: &RayOptions) -> Result<(Bridge, Client)> {
+    let io = |error| Error::new(ErrorKind::Io, "cannot make a socket").with_source(error);
+    let (ours, theirs) = UnixStream::pair().map_err(io)?;
+    let process = Command::new(&options.python)
+        .args(["-m", MODULE, &config(options)])
+        .stdin(OwnedFd::from(theirs))
+        // Ctrl-C is the driver's: it ends the bridge by going away.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| no_python(&options.python, error))?;
+    let mut bridge = Bridge(process);
+    let program = std::env::args().next().unwrap_or_default();
+    match Client::connect(ours, &program, GREETING) {
+        Ok(client) => Ok((bridge, client)),
+        Err(error) => Err(bridge.why_not(&options.python).unwrap_or(error)),
+    }
+}
+
+fn config(options: &RayOptions) -> String {
+    let resources = options.own.as_ref().map(|own| {
+        let amounts: BTreeMap<_, _> =
+            own.iter().map(|(name, amount)| (name, amount.get())).collect();
+        json!({ "resources": amounts })
+    });
+    // The file as it was started, also when it has been rebuilt since.
+    let program = options.program.clone();
+    let program =
+        program.unwrap_or_else(|| PathBuf::from(format!("/proc/{}/exe", std::process::id())));
+    json!({
+        "address": options.address,
+        "namespace": options.namespace,
+        "program": program.to_string_lossy(),
+        "private": resources,
+    })
+    .to_string()
+}
+
+fn no_python(python: &Path, error: std::io::Error) -> Error {
+    let text = format!(
+        "cannot start {}; install Python with the package chia-ray, or name one that has it in \
+         CHIA_RAY_PYTHON",
+        python.display()
+    );
+    Error::new(ErrorKind::Unavailable, text).with_source(error)
+}
+
+impl Bridge {
+    /// Waits for the process to end, and ends it if it does not.
+    pub(crate) fn end(&mut self) {
+        let start = Instant::now();
+        while let Ok(None) = self.0.try_wait() {
+            if start.elapsed() > FAREWELL {
+                self.0.kill().ok();
+                self.0.wait().ok();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Why a bridge that never greeted could not start; `None` when it said so itself.
+    fn why_not(&mut self, python: &Path) -> Option<Error> {
+        let mut imports = Command::new(python);
+        imports
+            .args(["-c", &format!("import {MODULE}")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        let output = imports.output().ok()?;
+        self.end();
+        if output.status.success() {
+            return None;
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().last().unwrap_or("it cannot import the package").to_owned();
+        let text = format!(
+            "{} has no package chia-ray: {last}; install it there, or name another Python in \
+             CHIA_RAY_PYTHON",
+            python.display()
+        );
+        Some(Error::new(ErrorKind::Unavailable, text))
+    }
+}
