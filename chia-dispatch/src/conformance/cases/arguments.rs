@@ -15,8 +15,8 @@ fn with_args(script: Script, args: &[&ObjectRef]) -> Task {
 pub(crate) async fn arguments_arrive_in_order(case: &Case) {
     let one = case.put("one ").await;
     let two = case.run(case.script().emit("two "), cpu(1.0)).await;
-    let task = case.submit(echo("zero ", &[one.clone(), two, one])).await;
-    assert_eq!(case.text(&task).await, "zero one two one ");
+    let task = case.submit(echo("zero ", &[one.clone(), two, one.clone(), one])).await;
+    assert_eq!(case.text(&task).await, "zero one two one one ");
 }
 
 /// A task starts when all its arguments are there.
