@@ -27,7 +27,7 @@ const FILES: TableDefinition<'_, &str, &str> = TableDefinition::new("files");
 const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 
 /// Memory for pages of the index, in bytes.
-const PAGE_CACHE: usize = 16 * 1024 * 1024;
+const PAGE_CACHE: usize = 48 * 1024 * 1024;
 
 /// What the index says of the store as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,10 +42,12 @@ pub(crate) struct Totals {
     pub(crate) next_generation: u64,
     /// When the directory was modified last, in nanoseconds since 1970, as of a clean stop; else 0.
     pub(crate) stopped: u64,
+    /// Tells this store's files from another's.
+    pub(crate) store: u64,
 }
 
 impl Totals {
-    fn fields(&mut self) -> [(&'static str, &mut u64); 6] {
+    fn fields(&mut self) -> [(&'static str, &mut u64); 7] {
         [
             ("epoch", &mut self.epoch),
             ("entries", &mut self.entries),
@@ -53,6 +55,7 @@ impl Totals {
             ("next_order", &mut self.next_order),
             ("next_generation", &mut self.next_generation),
             ("stopped", &mut self.stopped),
+            ("store", &mut self.store),
         ]
     }
 }

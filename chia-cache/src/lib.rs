@@ -2,6 +2,7 @@
 
 mod bytesize;
 mod error;
+mod export;
 mod facts;
 mod files;
 mod index;
@@ -25,7 +26,7 @@ pub use bytesize::{ByteSize, ParseByteSizeError};
 pub use error::{Error, ErrorKind, Result};
 pub use facts::{Codec, Entry, Facts, NewEntry, Origin, Replay, ReplayMiss, Written};
 pub use options::{Durability, Options};
-pub use report::{OpenReport, SetAside};
+pub use report::{Ignored, OpenReport, SetAside};
 pub use stats::Stats;
 pub use store::Store;
 

@@ -37,7 +37,35 @@ pub(crate) enum Place {
         generation: u64,
         /// Whether the file was durable before the record that names it was written.
         synced: bool,
+        /// Whether it is a pickle of `(tag, value)`, or the value as it is.
+        pickle: bool,
+        cut: Cut,
     },
+    /// In a file that somebody put into the directory.
+    Found { name: String, cut: Cut },
+}
+
+/// How a value is cut out of its file: `prefix`, the file's bytes `start..end`, `suffix`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cut {
+    pub(crate) prefix: Vec<u8>,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) suffix: Vec<u8>,
+}
+
+impl Cut {
+    /// Bytes of the value; `None` if the numbers make no sense.
+    pub(crate) fn len(&self) -> Option<u64> {
+        let body = self.end.checked_sub(self.start)?;
+        body.checked_add((self.prefix.len() + self.suffix.len()) as u64)
+    }
+
+    /// The file's first `len` bytes as they are.
+    #[cfg(test)]
+    pub(crate) fn whole(len: u64) -> Self {
+        Self { prefix: Vec::new(), start: 0, end: len, suffix: Vec::new() }
+    }
 }
 
 impl Meta {
@@ -61,6 +89,13 @@ impl Meta {
 
     pub(crate) fn is_inline(&self) -> bool {
         self.place == Place::Inline
+    }
+
+    pub(crate) fn cut(&self) -> Option<&Cut> {
+        match &self.place {
+            Place::Inline => None,
+            Place::File { cut, .. } | Place::Found { cut, .. } => Some(cut),
+        }
     }
 
     pub(crate) fn facts(&self, tag: &str, last_read: u64) -> Facts {

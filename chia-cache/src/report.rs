@@ -20,6 +20,8 @@ pub struct OpenReport {
     pub adopted: u64,
     /// What was set aside, and why.
     pub set_aside: Vec<SetAside>,
+    /// Pickle files that were left where they are without becoming entries, and why.
+    pub ignored: Vec<Ignored>,
     /// Tags of entries whose file is gone or was cut off by a power loss.
     pub lost: Vec<String>,
     /// Entries evicted because the budget is smaller than before.
@@ -35,6 +37,16 @@ pub struct SetAside {
     /// The name of the file.
     pub name: String,
     /// What was wrong with it.
+    pub why: String,
+}
+
+/// A file that was left alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Ignored {
+    /// The name of the file.
+    pub name: String,
+    /// Why it is no entry.
     pub why: String,
 }
 
@@ -54,6 +66,7 @@ impl fmt::Display for OpenReport {
             (self.replayed, "log records applied"),
             (self.adopted, "files adopted"),
             (self.set_aside.len() as u64, "set aside as damaged"),
+            (self.ignored.len() as u64, "ignored"),
             (self.lost.len() as u64, "lost"),
             (self.evicted, "evicted to fit the budget"),
         ];

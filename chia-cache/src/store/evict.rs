@@ -44,7 +44,7 @@ impl Inner {
     }
 
     /// The names and sizes of all value files.
-    fn file_names(&self) -> Result<Vec<(String, u64)>> {
+    pub(crate) fn file_names(&self) -> Result<Vec<(String, u64)>> {
         let mut names = Vec::new();
         for tag in self.tags_of_files()? {
             if let Some(found) = self.find(&tag, false)? {

@@ -81,6 +81,8 @@ pub(crate) struct Inner {
     pub(crate) paths: Paths,
     pub(crate) options: Options,
     pub(crate) tuning: Tuning,
+    /// Tells this store's files from another's.
+    pub(crate) id: u64,
     pub(crate) budget: AtomicU64,
     pub(crate) closed: AtomicBool,
     /// Held to change anything, while the record is written. Readers never take it.

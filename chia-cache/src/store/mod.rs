@@ -2,7 +2,7 @@
 
 mod evict;
 pub(crate) mod inner;
-mod read;
+pub(crate) mod read;
 pub(crate) mod upkeep;
 mod write;
 
@@ -205,6 +205,16 @@ impl Store {
     #[must_use]
     pub fn durability(&self) -> Durability {
         self.inner().options.durability
+    }
+
+    /// Writes every entry to the directory `dir` as the Python original keeps it: a file `*.pkl` with a
+    /// pickle of `(tag, value)`. A value that is no pickle becomes a `bytes` object. Gives how many
+    /// entries were written. Recency does not change.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn export(&self, dir: impl AsRef<Path>) -> Result<u64> {
+        self.inner().export(dir.as_ref())
     }
 
     /// Stops the store cleanly, so that it opens at once next time. Clones of this handle fail from

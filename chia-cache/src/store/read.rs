@@ -10,7 +10,7 @@ use crate::facts::{Entry, Facts, Replay, ReplayMiss};
 use crate::files::{self, ReadError};
 use crate::io::{IoFile, Open};
 use crate::lock;
-use crate::meta::{self, Place};
+use crate::meta;
 use crate::set_aside;
 use crate::store::inner::{Found, Inner};
 
@@ -111,7 +111,7 @@ impl Inner {
     }
 
     /// Finds the entry, opens its file if it has one, and hands both to `read`.
-    fn with_value<T>(
+    pub(crate) fn with_value<T>(
         &self,
         tag: &str,
         wanted: impl Fn(&Found) -> bool,
@@ -164,9 +164,7 @@ impl Inner {
     fn damaged<T>(&self, tag: &str, found: &Found, why: &'static str) -> Result<Outcome<T>> {
         let mut writer = lock(&self.writer);
         if self.find(tag, false)?.is_some_and(|now| now.meta == found.meta) {
-            if let (Place::File { .. }, Some(name)) =
-                (&found.meta.place, files::name(tag, &found.meta))
-            {
+            if let Some(name) = files::name(tag, &found.meta) {
                 // A file that is gone cannot be moved, and needs not be.
                 let _ = set_aside::keep(&*self.io, &self.paths, &self.paths.dir.join(&name), &name);
             }

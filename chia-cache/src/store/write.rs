@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{NewEntry, Origin, Written};
-use crate::files::{self, Draft};
+use crate::files::{self, Draft, Wrap};
 use crate::layer::Slot;
 use crate::lock;
 use crate::meta::{self, Checksum, Meta, Place};
@@ -24,6 +24,9 @@ enum Verdict {
 /// How much of a stream is read at a time.
 const CHUNK: usize = 256 * 1024;
 
+/// How much of a value must be seen to tell what it is.
+const MIN_HEAD: usize = 64;
+
 impl Inner {
     pub(crate) fn write(&self, tag: &str, value: &[u8], entry: &NewEntry) -> Result<Written> {
         self.check_tag(tag)?;
@@ -36,11 +39,11 @@ impl Inner {
         if !small && let Some(written) = self.settled_by_look(tag, value, entry)? {
             return Ok(written);
         }
-        if small {
+        if small && !self.as_pickles() {
             let meta = Meta::new(entry, value.len() as u64, meta::checksum(value), Place::Inline);
             return self.commit(tag, meta, Some(Bytes::copy_from_slice(value)), entry);
         }
-        let mut draft = self.draft()?;
+        let mut draft = self.draft(tag, entry, value)?;
         self.push(&mut draft, value)?;
         self.commit_draft(tag, draft, entry)
     }
@@ -52,15 +55,15 @@ impl Inner {
         entry: &NewEntry,
     ) -> Result<Written> {
         self.check_tag(tag)?;
-        let mut head = vec![0; self.options.inline_limit + 1];
+        let mut head = vec![0; self.options.inline_limit.max(MIN_HEAD) + 1];
         let read_error = |e| Error::io("read the value to write into", &self.paths.dir, e);
         let len = files::fill(reader, &mut head).map_err(read_error)?;
-        if len <= self.options.inline_limit {
+        if len < head.len() {
             return self.write(tag, &head[..len], entry);
         }
         self.admit()?;
-        let mut draft = self.draft()?;
-        self.push(&mut draft, &head[..len])?;
+        let mut draft = self.draft(tag, entry, &head)?;
+        self.push(&mut draft, &head)?;
         head.resize(CHUNK, 0);
         loop {
             if meta::cost(tag, draft.len()) > self.budget() {
@@ -91,10 +94,21 @@ impl Inner {
         Written::TooLarge
     }
 
-    fn draft(&self) -> Result<Draft> {
+    /// Whether every entry is to be a file that the Python original can read.
+    fn as_pickles(&self) -> bool {
+        self.options.inline_limit == 0
+    }
+
+    /// A draft for a value that begins with `first`.
+    fn draft(&self, tag: &str, entry: &NewEntry, first: &[u8]) -> Result<Draft> {
         let number = self.next_draft.fetch_add(1, Ordering::Relaxed);
         let path = self.paths.drafts.join(number.to_string());
-        Draft::create(&self.io, path.clone()).map_err(|e| Error::io("create", &path, e))
+        let wrap = match self.as_pickles() {
+            true => Wrap::pickle(tag, entry.codec, first),
+            false => Ok(Wrap::plain()),
+        };
+        wrap.and_then(|wrap| Draft::create(&self.io, path.clone(), wrap))
+            .map_err(|e| Error::io("create", &path, e))
     }
 
     fn push(&self, draft: &mut Draft, data: &[u8]) -> Result<()> {
@@ -138,11 +152,11 @@ impl Inner {
     /// Gives the file its name and commits it.
     fn commit_draft(&self, tag: &str, draft: Draft, entry: &NewEntry) -> Result<Written> {
         let generation = self.next_generation.fetch_add(1, Ordering::AcqRel);
-        let place = Place::File { generation, synced: self.is_durable() };
+        let place = draft.place(generation, self.is_durable());
         let meta = Meta::new(entry, draft.len(), draft.checksum(), place);
         let len = draft.len();
         let finished = draft
-            .finish(&self.paths.dir, tag, &meta, self.is_durable())
+            .finish(&self.paths.dir, &Draft::trailer(self.id, tag, &meta), self.is_durable())
             .map_err(|e| Error::io("write a value into", &self.paths.dir, e));
         self.counters.in_flight_bytes.sub(len);
         finished?;

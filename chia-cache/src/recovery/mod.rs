@@ -1,22 +1,20 @@
 //! Opening a directory: the index, what the log adds to it, and what the directory really holds.
 
-use std::collections::HashMap;
+mod reconcile;
+mod replay;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-use bytes::Bytes;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::files;
 use crate::index::{Index, IndexError, Totals, is_damage, to_io};
-use crate::io::{Io, Open};
-use crate::layer::{Layer, Slot};
+use crate::io::Io;
+use crate::layer::Layer;
 use crate::lock;
 use crate::log::gate::Gate;
-use crate::log::record::{Op, Record};
 use crate::log::{self, Log, OldLog};
-use crate::meta::{Meta, Place};
 use crate::options::Options;
 use crate::owner::Owner;
 use crate::report::{OpenReport, SetAside};
@@ -46,6 +44,7 @@ pub(crate) fn open(
     let index_error = |e| index_failure(&paths, e);
     let base = index.snapshot().map_err(index_error)?;
     let inner = Inner {
+        id: totals.store,
         budget: AtomicU64::new(options.budget.bytes()),
         closed: AtomicBool::new(false),
         writer: Mutex::new(Writer {
@@ -71,7 +70,14 @@ pub(crate) fn open(
         options,
         tuning,
     };
-    Recovery { inner: &inner, report: &mut report, lost_index: lost }.run(&old, totals.stopped)?;
+    let recovery = Recovery {
+        inner: &inner,
+        report: &mut report,
+        lost_index: lost,
+        crashed: false,
+        given_up: HashSet::new(),
+    };
+    recovery.run(&old, totals.stopped)?;
     Ok((inner, report))
 }
 
@@ -131,11 +137,17 @@ fn try_index(io: &dyn Io, paths: &Paths) -> Result<(Index, Totals)> {
         }
         Some((_, totals)) => Ok((index, totals)),
         None => {
-            let mut totals = Totals::default();
+            let mut totals = Totals { store: random(), ..Totals::default() };
             index.fold(&Layer::new(), &mut totals).map_err(|e| index_failure(paths, e))?;
             Ok((index, totals))
         }
     }
+}
+
+/// A number that no other store has.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(crate::meta::now())
 }
 
 /// The logs that the index has not caught up with, oldest first.
@@ -153,6 +165,10 @@ struct Recovery<'a> {
     inner: &'a Inner,
     report: &'a mut OpenReport,
     lost_index: bool,
+    /// The last owner did not stop cleanly, and there is an index that tells what it had.
+    crashed: bool,
+    /// Files that the replayed logs gave up.
+    given_up: HashSet<String>,
 }
 
 impl Recovery<'_> {
@@ -160,6 +176,7 @@ impl Recovery<'_> {
         for log in logs {
             self.replay(log)?;
         }
+        self.crashed = !self.lost_index && (stopped == 0 || self.report.replayed > 0);
         let untouched = stopped != 0 && self.inner.dir_time()? == stopped;
         self.report.clean = untouched && self.report.replayed == 0 && !self.lost_index;
         // A writer that was killed before its first record leaves no other trace than its draft.
@@ -180,69 +197,6 @@ impl Recovery<'_> {
         self.inner.upkeep(true)
     }
 
-    fn replay(&mut self, log: &OldLog) -> Result<()> {
-        let mut synced_before = 0;
-        log.replay::<Error>(|_, record| {
-            for op in record.ops {
-                if let Op::FilesSynced { before } = op {
-                    synced_before = synced_before.max(before);
-                }
-            }
-            Ok(())
-        })?;
-        log.replay(|begin, record| {
-            self.report.replayed += 1;
-            self.apply(record, begin < synced_before)
-        })
-    }
-
-    fn apply(&mut self, record: Record<'_>, files_synced: bool) -> Result<()> {
-        for op in record.ops {
-            match op {
-                Op::Put { tag, meta } => self.put(tag, meta, record.value, files_synced)?,
-                Op::Remove { tag } => {
-                    if let Some(old) = self.inner.find(&tag, false)? {
-                        lock(&self.inner.table).remove(tag.into(), &old.meta);
-                    }
-                }
-                Op::Touch { tag, at } => {
-                    if let Some(found) = self.inner.find(&tag, false)? {
-                        lock(&self.inner.table).touch(&tag, &found.meta, found.turn, at);
-                    }
-                }
-                Op::Clear => lock(&self.inner.table).clear(),
-                Op::FilesSynced { .. } => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn put(&mut self, tag: String, meta: Meta, value: &[u8], files_synced: bool) -> Result<()> {
-        if let Place::File { generation, synced } = meta.place {
-            self.inner.next_generation.fetch_max(generation + 1, Ordering::AcqRel);
-            // A power loss may have cut the file off or taken its name; then the older entry stands.
-            if !synced && !files_synced && !self.is_whole(&tag, &meta) {
-                self.report.lost.push(tag);
-                return Ok(());
-            }
-        }
-        let value = meta.is_inline().then(|| Bytes::copy_from_slice(value));
-        let old = self.inner.find(&tag, false)?;
-        let slot = Slot { meta: Arc::new(meta), last_read: 0, written: true, value };
-        lock(&self.inner.table).put(tag.into(), slot, old.as_ref().map(|old| &*old.meta));
-        Ok(())
-    }
-
-    fn is_whole(&self, tag: &str, meta: &Meta) -> bool {
-        let Some(name) = files::name(tag, meta) else {
-            return false;
-        };
-        match self.inner.io.open(&self.inner.paths.dir.join(name), Open::Read) {
-            Ok(file) => files::copy(&*file, meta, &mut std::io::sink()).is_ok(),
-            Err(_) => false,
-        }
-    }
-
     fn sweep_drafts(&mut self) -> Result<()> {
         let (io, dir) = (&*self.inner.io, &self.inner.paths.drafts);
         let mut names = Vec::new();
@@ -252,99 +206,6 @@ impl Recovery<'_> {
             let path = dir.join(name);
             io.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
             self.report.leftovers += 1;
-        }
-        Ok(())
-    }
-
-    /// Brings index and directory together: drops entries whose file is gone, and adopts or removes
-    /// files that have no entry. One listing; files with an entry are not opened.
-    fn reconcile(&mut self) -> Result<()> {
-        let inner = self.inner;
-        let base = Arc::clone(&lock(&inner.table).base);
-        let read = |e| inner.index_error("read", e);
-        let mut strangers = Vec::new();
-        let mut known = 0;
-        let mut failed = None;
-        let each = &mut |name: &str| match base.has_file(name) {
-            Ok(true) => known += 1,
-            Ok(false) => strangers.push(name.to_owned()),
-            Err(e) => failed = Some(e),
-        };
-        inner
-            .io
-            .list(&inner.paths.dir, each)
-            .map_err(|e| Error::io("list", &inner.paths.dir, e))?;
-        if let Some(e) = failed {
-            return Err(read(e));
-        }
-        if known < base.file_count().map_err(read)? {
-            self.drop_lost()?;
-        }
-        self.settle(strangers)
-    }
-
-    fn drop_lost(&mut self) -> Result<()> {
-        let inner = self.inner;
-        let base = Arc::clone(&lock(&inner.table).base);
-        let mut missing = HashMap::new();
-        base.files(|name, tag| {
-            missing.insert(name.to_owned(), tag.to_owned());
-        })
-        .map_err(|e| inner.index_error("read", e))?;
-        inner
-            .io
-            .list(&inner.paths.dir, &mut |name| drop(missing.remove(name)))
-            .map_err(|e| Error::io("list", &inner.paths.dir, e))?;
-        for tag in missing.into_values() {
-            if let Some(found) = inner.find(&tag, false)? {
-                inner.commit_remove(
-                    &mut lock(&inner.writer),
-                    vec![(tag.as_str().into(), found.meta)],
-                    false,
-                )?;
-                self.report.lost.push(tag);
-            }
-        }
-        Ok(())
-    }
-
-    /// Files of ours without an entry: after the loss of the index they are adopted, the newest of a
-    /// tag; else their entry was evicted or never acknowledged, and they are removed.
-    fn settle(&mut self, mut strangers: Vec<String>) -> Result<()> {
-        let inner = self.inner;
-        strangers.retain(|name| files::generation(name).is_some());
-        strangers.sort_by_key(|name| std::cmp::Reverse(files::generation(name)));
-        let mut adopted = Vec::new();
-        for name in strangers {
-            let generation = files::generation(&name).unwrap_or_default();
-            inner.next_generation.fetch_max(generation + 1, Ordering::AcqRel);
-            let path = inner.paths.dir.join(&name);
-            let entry = match self.lost_index {
-                true => files::read_trailer(&*inner.io, &path)
-                    .map_err(|e| Error::io("read", &path, e))?,
-                false => None,
-            };
-            match entry {
-                Some((tag, meta))
-                    if files::name(&tag, &meta).as_ref() == Some(&name)
-                        && inner.find(&tag, false)?.is_none() =>
-                {
-                    adopted.push((tag, meta));
-                }
-                _ => {
-                    inner.io.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
-                    self.report.leftovers += 1;
-                }
-            }
-        }
-        // Newest first so far, and only the first of a tag counts; the LRU order is oldest first.
-        let mut seen = std::collections::HashSet::new();
-        adopted.retain(|(tag, _)| seen.insert(tag.clone()));
-        adopted.sort_by_key(|(_, meta)| meta.created);
-        for (tag, meta) in adopted {
-            self.report.adopted += 1;
-            let slot = Slot { meta: Arc::new(meta), last_read: 0, written: true, value: None };
-            lock(&inner.table).put(tag.into(), slot, None);
         }
         Ok(())
     }

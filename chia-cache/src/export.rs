@@ -1,0 +1,109 @@
+//! Writing the entries out as the Python original keeps them.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use crate::error::{Error, Result};
+use crate::files::{self, Draft, ReadError, Wrap};
+use crate::meta::Meta;
+use crate::store::inner::Inner;
+use crate::store::read::Outcome;
+
+/// Exported files of one tag always have the same name, so that a later export replaces an earlier.
+const GENERATION: u64 = 0;
+
+/// How much of a value must be seen to tell what it is.
+const HEAD: usize = 64;
+
+impl Inner {
+    /// Writes every entry to `dir` as a pickle of `(tag, value)`; gives how many.
+    pub(crate) fn export(&self, dir: &Path) -> Result<u64> {
+        self.check_open()?;
+        self.io.create_dir(dir).map_err(|e| Error::io("create", dir, e))?;
+        let mut exported = 0;
+        for tag in self.keys()? {
+            exported += u64::from(self.export_one(dir, &tag)?);
+        }
+        self.io.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+        Ok(exported)
+    }
+
+    /// False if the entry is gone or damaged by now.
+    fn export_one(&self, dir: &Path, tag: &str) -> Result<bool> {
+        let fail = |e| Error::io("export an entry to", dir, e);
+        let exported = self.with_value(
+            tag,
+            |_| true,
+            |found, file| {
+                let mut export = Export {
+                    inner: self,
+                    dir,
+                    tag,
+                    meta: &found.meta,
+                    head: Vec::new(),
+                    draft: None,
+                };
+                match file {
+                    None => export
+                        .write_all(found.value.as_deref().unwrap_or_default())
+                        .map_err(ReadError::Sink),
+                    Some(file) => files::copy(file, &found.meta, &mut export),
+                }?;
+                export.finish().map_err(ReadError::Sink)
+            },
+        )?;
+        let Outcome::Value((found, draft)) = exported else { return Ok(false) };
+        let mut meta =
+            Meta { len: draft.len(), checksum: Some(draft.checksum()), ..(*found.meta).clone() };
+        meta.place = draft.place(GENERATION, true);
+        draft.finish(dir, &Draft::trailer(self.id, tag, &meta), self.is_durable()).map_err(fail)?;
+        Ok(true)
+    }
+}
+
+/// Takes a value and makes a file of it as soon as it has seen what kind of value it is.
+struct Export<'a> {
+    inner: &'a Inner,
+    dir: &'a Path,
+    tag: &'a str,
+    meta: &'a Meta,
+    head: Vec<u8>,
+    draft: Option<Draft>,
+}
+
+impl Export<'_> {
+    fn start(&mut self) -> io::Result<Draft> {
+        let number = self.inner.next_draft.fetch_add(1, Ordering::Relaxed);
+        let path = self.dir.join(format!(".export-{}-{number}", std::process::id()));
+        let head = std::mem::take(&mut self.head);
+        let wrap = Wrap::pickle(self.tag, self.meta.codec, &head)?;
+        let mut draft = Draft::create(&self.inner.io, path, wrap)?;
+        draft.push(&head)?;
+        Ok(draft)
+    }
+
+    fn finish(mut self) -> io::Result<Draft> {
+        match self.draft.take() {
+            Some(draft) => Ok(draft),
+            None => self.start(),
+        }
+    }
+}
+
+impl Write for Export<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match &mut self.draft {
+            Some(draft) => draft.push(data)?,
+            None => self.head.extend_from_slice(data),
+        }
+        if self.head.len() >= HEAD {
+            self.draft = Some(self.start()?);
+        }
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
