@@ -1,0 +1,160 @@
+//! Bodies over bytes: types are checked when a function is declared, and erased here.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::args::{Arguments, Slot};
+use super::body::{Body, Invocation};
+use super::site::Site;
+use crate::chia::current;
+use crate::codec::{self, Value};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A call as a worker gets it.
+pub(crate) struct Call {
+    pub(crate) args: Vec<Bytes>,
+    /// Set for a provider.
+    pub(crate) site: Option<Site>,
+}
+
+/// The result of a body.
+pub(crate) struct Encoded {
+    pub(crate) value: Vec<u8>,
+    /// How long the body itself took, without decoding and encoding.
+    pub(crate) took: Duration,
+}
+
+#[async_trait]
+pub(crate) trait ErasedCall: Send + Sync {
+    async fn call(&self, call: Call) -> Result<Encoded>;
+}
+
+/// What a condition is asked about.
+pub(crate) struct Asked<'a> {
+    pub(crate) site: Site,
+    pub(crate) args: &'a [Slot],
+}
+
+#[async_trait]
+pub(crate) trait ErasedCondition: Send + Sync {
+    async fn ask(&self, asked: Asked<'_>) -> Result<bool>;
+}
+
+struct FunctionCall<A: 'static, R: 'static> {
+    name: &'static str,
+    body: Option<Body<A, R>>,
+}
+
+struct ProviderCall<A: 'static, R: 'static>(Body<(Site, A), R>);
+
+struct ConditionCall<A: Arguments>(Body<(Site, A::Shown), bool>);
+
+pub(crate) fn function<A: Arguments, R: Value>(
+    name: &'static str,
+    body: Option<Body<A, R>>,
+) -> Arc<dyn ErasedCall> {
+    Arc::new(FunctionCall { name, body })
+}
+
+pub(crate) fn provider<A: Arguments, R: Value>(body: Body<(Site, A), R>) -> Arc<dyn ErasedCall> {
+    Arc::new(ProviderCall(body))
+}
+
+pub(crate) fn condition<A: Arguments>(
+    body: Body<(Site, A::Shown), bool>,
+) -> Arc<dyn ErasedCondition> {
+    Arc::new(ConditionCall::<A>(body))
+}
+
+#[async_trait]
+impl<A: Arguments, R: Value> ErasedCall for FunctionCall<A, R> {
+    async fn call(&self, call: Call) -> Result<Encoded> {
+        let Some(body) = self.body else {
+            let message = format!("the body of `{}` is not in this program", self.name);
+            return Err(Error::new(ErrorKind::NotRegistered, message));
+        };
+        let args = A::decode(&call.args)?;
+        finish(body.call(args)).await
+    }
+}
+
+#[async_trait]
+impl<A: Arguments, R: Value> ErasedCall for ProviderCall<A, R> {
+    async fn call(&self, call: Call) -> Result<Encoded> {
+        let args = A::decode(&call.args)?;
+        let site = call.site.expect("the worker sets the site of a provider");
+        finish(self.0.call((site, args))).await
+    }
+}
+
+#[async_trait]
+impl<A: Arguments> ErasedCondition for ConditionCall<A> {
+    async fn ask(&self, asked: Asked<'_>) -> Result<bool> {
+        let args = A::show(asked.args)?;
+        run(self.0.call((asked.site, args))).await
+    }
+}
+
+/// Runs a body and encodes what it returns.
+async fn finish<R: Value>(invocation: Invocation<R>) -> Result<Encoded> {
+    let start = Instant::now();
+    let value = run(invocation).await?;
+    let took = start.elapsed();
+    let mut encoded = Vec::new();
+    codec::encode_into(&value, &mut encoded)?;
+    Ok(Encoded { value: encoded, took })
+}
+
+/// Runs a body: a blocking one where it stalls nobody.
+async fn run<R: Send + 'static>(invocation: Invocation<R>) -> Result<R> {
+    let result = match invocation {
+        Invocation::Async(future) => future.await,
+        Invocation::Blocking(body) => {
+            let body = current::inherit(body);
+            match tokio::task::spawn_blocking(body).await {
+                Ok(result) => result,
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(_) => {
+                    return Err(Error::new(ErrorKind::ShutDown, "the runtime is shutting down"));
+                }
+            }
+        }
+    };
+    result.map_err(failed)
+}
+
+/// The error of a body; one of ours keeps its kind, so that a nested failure stays what it was.
+fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    match error.downcast::<Error>() {
+        Ok(ours) => *ours,
+        Err(other) => {
+            let message = other.to_string();
+            match other.source() {
+                Some(_) => Error::new(ErrorKind::TaskFailed, message).with_source(Causes(other)),
+                None => Error::new(ErrorKind::TaskFailed, message),
+            }
+        }
+    }
+}
+
+/// The causes of an error whose own text is the message already.
+#[derive(Debug)]
+struct Causes(Box<dyn std::error::Error + Send + Sync>);
+
+impl std::fmt::Display for Causes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.source() {
+            Some(source) => std::fmt::Display::fmt(source, f),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Causes {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source().and_then(std::error::Error::source)
+    }
+}

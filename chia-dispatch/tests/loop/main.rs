@@ -1,0 +1,11 @@
+//! The rules of the loop handle, each on the in-process backend and a real store.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod bypass;
+mod cache;
+mod calls;
+mod files;
+mod nested;
+mod program;
+mod summary;
