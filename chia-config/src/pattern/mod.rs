@@ -1,6 +1,9 @@
 //! Tag patterns: Python's `re.fullmatch`, compiled once.
 
+mod emit;
 mod error;
+mod matcher;
+mod python;
 mod tag_patterns;
 
 pub use error::PatternError;

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use regex_automata::meta::Regex;
-use regex_automata::{Anchored, Input};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::PatternError;
+use super::matcher::Matcher;
 use crate::Location;
 
 /// A pattern as it was written, and where.
@@ -54,7 +53,7 @@ pub struct TagPatterns(Arc<Inner>);
 
 struct Inner {
     patterns: Vec<Pattern>,
-    regex: Regex,
+    matcher: Matcher,
 }
 
 impl TagPatterns {
@@ -72,14 +71,15 @@ impl TagPatterns {
         location: &Location,
     ) -> Result<Self, PatternError> {
         let pattern = |text: S| Pattern::new(text.as_ref().to_owned(), location.clone());
-        Self::compile(patterns.into_iter().map(pattern).collect())
+        let patterns = patterns.into_iter().map(pattern).collect();
+        Self::compile(patterns).map_err(|mut errors| errors.swap_remove(0).1)
     }
 
-    pub(crate) fn compile(patterns: Vec<Pattern>) -> Result<Self, PatternError> {
-        let anchored: Vec<_> = patterns.iter().map(|p| format!(r"\A(?:{})\z", p.text)).collect();
-        let regex =
-            Regex::new_many(&anchored).map_err(|e| PatternError::new("", e.to_string(), None))?;
-        Ok(Self(Arc::new(Inner { patterns, regex })))
+    /// Compiles patterns; the errors come with the indices of their patterns, and there
+    /// is at least one.
+    pub(crate) fn compile(patterns: Vec<Pattern>) -> Result<Self, Vec<(usize, PatternError)>> {
+        let matcher = Matcher::new(patterns.iter().map(Pattern::text))?;
+        Ok(Self(Arc::new(Inner { patterns, matcher })))
     }
 
     /// The patterns, in the order in which they were written.
@@ -89,14 +89,7 @@ impl TagPatterns {
 
     /// What the patterns say about a call's tag. Never hangs and never panics.
     pub fn evaluate(&self, tag: Option<&str>) -> TagMatch {
-        let Some(tag) = tag else {
-            return TagMatch::Untagged;
-        };
-        let input = Input::new(tag).anchored(Anchored::Yes);
-        match self.0.regex.search_half(&input) {
-            Some(found) => TagMatch::Matched(found.pattern().as_usize()),
-            None => TagMatch::NoMatch,
-        }
+        tag.map_or(TagMatch::Untagged, |tag| self.0.matcher.evaluate(tag))
     }
 
     /// The index of a pattern that matches the whole tag, if one does.
@@ -130,6 +123,7 @@ impl Serialize for TagPatterns {
 
 impl<'de> Deserialize<'de> for TagPatterns {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::compile(Vec::deserialize(deserializer)?).map_err(de::Error::custom)
+        Self::compile(Vec::deserialize(deserializer)?)
+            .map_err(|errors| de::Error::custom(&errors[0].1))
     }
 }

@@ -20,23 +20,24 @@ impl Reader<'_> {
             Kind::Sequence(items) => items.as_slice(),
             _ => std::slice::from_ref(node),
         };
-        let before = self.problems.len();
-        let mut patterns = Vec::new();
+        let (mut items, mut patterns) = (Vec::new(), Vec::new());
         for item in nodes {
             let Some(text) = item.as_str() else {
                 self.not_a_pattern(item);
                 continue;
             };
-            let pattern = Pattern::new(text.to_owned(), self.source.location(item.span));
-            match TagPatterns::compile(vec![pattern.clone()]) {
-                Ok(_) => patterns.push(pattern),
-                Err(error) => self.bad_pattern(item, &error),
+            patterns.push(Pattern::new(text.to_owned(), self.source.location(item.span)));
+            items.push(item);
+        }
+        match TagPatterns::compile(patterns) {
+            Ok(tags) => Some(tags).filter(|_| items.len() == nodes.len()),
+            Err(errors) => {
+                for (index, error) in &errors {
+                    self.bad_pattern(items[*index], error);
+                }
+                None
             }
         }
-        if self.problems.len() != before {
-            return None;
-        }
-        TagPatterns::compile(patterns).map_err(|error| self.error(node, error.reason(), None)).ok()
     }
 
     fn not_a_pattern(&mut self, item: &Node) {
