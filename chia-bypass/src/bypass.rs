@@ -1,11 +1,11 @@
 //! The decision function, and what it looks up.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chia_config::{Config, TagMatch, TagPatterns, bare_name};
+use foldhash::{HashMap, HashMapExt as _};
 
+use crate::Explanation;
 use crate::decision::{Decision, PendingDecision, Replacement, With};
 use crate::once::Once;
 use crate::reason::{Gate, Reason, Section};
@@ -75,7 +75,10 @@ impl<P, C> Bypass<P, C> {
     /// if there is one, agrees. Only the last is left to the caller, as
     /// [`Decision::Ask`].
     pub fn decide<'a>(&'a self, function: &'a str, tag: Option<&'a str>) -> Decision<'a, P, C> {
-        let reason = |gate, rule| Reason::new(Section::Bypass, gate, function, tag, rule);
+        let reason = |gate, rule| {
+            let (section, pattern) = (Section::Bypass, None);
+            Reason { section, gate, function, tag, rule, pattern }
+        };
         let Some(rule) = self.config.bypass(function) else {
             return Decision::Run(reason(Gate::NotListed, None));
         };
@@ -93,20 +96,21 @@ impl<P, C> Bypass<P, C> {
             return Decision::Run(reason);
         }
         match lookup(&self.conditions, function) {
-            Some(condition) => {
-                Decision::Ask(PendingDecision::new(condition, rule.data(), with, reason))
-            }
+            Some(condition) => Decision::Ask(PendingDecision::new(condition, with, reason)),
             None => Decision::Replace(Replacement::new(with, reason)),
         }
     }
 
-    /// The reasons that calls would get, without making them: pairs of a function and a
-    /// tag. A condition is not asked; its calls say that it would be.
+    /// What would become of calls, without making them: pairs of a function and a tag. A
+    /// condition is not asked; its calls say that it would be.
     pub fn dry_run<'a>(
         &'a self,
         calls: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
-    ) -> Vec<Reason<'a>> {
-        calls.into_iter().map(|(function, tag)| self.decide(function, tag).into_reason()).collect()
+    ) -> Vec<Explanation> {
+        calls
+            .into_iter()
+            .map(|(function, tag)| self.decide(function, tag).reason().explain())
+            .collect()
     }
 
     /// Whether `reason` should be told to the user now: true the first time that a
@@ -132,7 +136,7 @@ pub(crate) fn tag_gate<'a>(
         TagMatch::GaveUp(index) => (Some(Gate::PatternGaveUp), Some(index)),
         _ => (Some(Gate::TagNoMatch), None),
     };
-    reason.pattern = index.and_then(|index| tags.patterns().get(index)).map(Cow::Borrowed);
+    reason.pattern = index.and_then(|index| tags.patterns().get(index));
     reason.gate = gate.unwrap_or(reason.gate);
     gate.is_none()
 }

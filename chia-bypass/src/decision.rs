@@ -25,14 +25,6 @@ impl<'a, P, C> Decision<'a, P, C> {
             Self::Ask(pending) => &pending.reason,
         }
     }
-
-    pub(crate) fn into_reason(self) -> Reason<'a> {
-        match self {
-            Self::Run(reason) => reason,
-            Self::Replace(replacement) => replacement.reason,
-            Self::Ask(pending) => pending.reason,
-        }
-    }
 }
 
 /// What replaces a computation.
@@ -44,7 +36,15 @@ pub enum With<'a, P> {
     Data(&'a Path),
 }
 
-impl<P> With<'_, P> {
+impl<'a, P> With<'a, P> {
+    /// The rule's `data:` path.
+    pub fn data(&self) -> Option<&'a Path> {
+        match *self {
+            Self::Provider(_, data) => data,
+            Self::Data(data) => Some(data),
+        }
+    }
+
     fn gate(&self) -> Gate {
         match self {
             Self::Provider(..) => Gate::Provider,
@@ -91,20 +91,14 @@ impl<'a, P> Replacement<'a, P> {
 #[must_use = "nothing is decided before `resolve`"]
 pub struct PendingDecision<'a, P, C> {
     condition: &'a C,
-    data: Option<&'a Path>,
     with: With<'a, P>,
     reason: Reason<'a>,
 }
 
 impl<'a, P, C> PendingDecision<'a, P, C> {
-    pub(crate) fn new(
-        condition: &'a C,
-        data: Option<&'a Path>,
-        with: With<'a, P>,
-        mut reason: Reason<'a>,
-    ) -> Self {
+    pub(crate) fn new(condition: &'a C, with: With<'a, P>, mut reason: Reason<'a>) -> Self {
         reason.gate = Gate::WouldAskCondition;
-        Self { condition, data, with, reason }
+        Self { condition, with, reason }
     }
 
     /// The condition to ask.
@@ -114,7 +108,7 @@ impl<'a, P, C> PendingDecision<'a, P, C> {
 
     /// The rule's `data:` path, which the condition gets to see.
     pub fn data(&self) -> Option<&'a Path> {
-        self.data
+        self.with.data()
     }
 
     /// That the condition would be asked, and all that led here.

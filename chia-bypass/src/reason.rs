@@ -1,8 +1,8 @@
 //! Why a call was decided as it was.
 
-use std::borrow::Cow;
 use std::fmt;
 
+use crate::Explanation;
 use chia_config::{Location, Pattern};
 use serde::{Deserialize, Serialize};
 
@@ -89,36 +89,19 @@ pub enum Outcome {
 /// Why one call was decided as it was: for people through `Display`, for machines through
 /// serde.
 ///
-/// It borrows from the rules and the call, so making one costs nothing;
-/// [`into_owned`](Self::into_owned) cuts it loose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// It borrows from the rules and the call, so making one costs next to nothing;
+/// [`explain`](Self::explain) cuts it loose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason<'a> {
     pub(crate) section: Section,
     pub(crate) gate: Gate,
-    pub(crate) function: Cow<'a, str>,
-    pub(crate) tag: Option<Cow<'a, str>>,
-    pub(crate) rule: Option<Cow<'a, Location>>,
-    pub(crate) pattern: Option<Cow<'a, Pattern>>,
+    pub(crate) function: &'a str,
+    pub(crate) tag: Option<&'a str>,
+    pub(crate) rule: Option<&'a Location>,
+    pub(crate) pattern: Option<&'a Pattern>,
 }
 
 impl<'a> Reason<'a> {
-    pub(crate) fn new(
-        section: Section,
-        gate: Gate,
-        function: &'a str,
-        tag: Option<&'a str>,
-        rule: Option<&'a Location>,
-    ) -> Self {
-        Self {
-            section,
-            gate,
-            function: Cow::Borrowed(function),
-            tag: tag.map(Cow::Borrowed),
-            rule: rule.map(Cow::Borrowed),
-            pattern: None,
-        }
-    }
-
     /// The gate that settled it.
     pub fn gate(&self) -> Gate {
         self.gate
@@ -135,34 +118,34 @@ impl<'a> Reason<'a> {
     }
 
     /// The function that was called.
-    pub fn function(&self) -> &str {
-        &self.function
+    pub fn function(&self) -> &'a str {
+        self.function
     }
 
     /// The call's tag.
-    pub fn tag(&self) -> Option<&str> {
-        self.tag.as_deref()
+    pub fn tag(&self) -> Option<&'a str> {
+        self.tag
     }
 
     /// Where the rule was written, if there is one.
-    pub fn rule(&self) -> Option<&Location> {
-        self.rule.as_deref()
+    pub fn rule(&self) -> Option<&'a Location> {
+        self.rule
     }
 
     /// The pattern that matched, or that was given up on.
-    pub fn pattern(&self) -> Option<&Pattern> {
-        self.pattern.as_deref()
+    pub fn pattern(&self) -> Option<&'a Pattern> {
+        self.pattern
     }
 
     /// A copy that borrows nothing.
-    pub fn into_owned(self) -> Reason<'static> {
-        Reason {
+    pub fn explain(&self) -> Explanation {
+        Explanation {
             section: self.section,
             gate: self.gate,
-            function: Cow::Owned(self.function.into_owned()),
-            tag: self.tag.map(|tag| Cow::Owned(tag.into_owned())),
-            rule: self.rule.map(|rule| Cow::Owned(rule.into_owned())),
-            pattern: self.pattern.map(|pattern| Cow::Owned(pattern.into_owned())),
+            function: self.function.to_owned(),
+            tag: self.tag.map(str::to_owned),
+            rule: self.rule.cloned(),
+            pattern: self.pattern.cloned(),
         }
     }
 
@@ -188,7 +171,7 @@ impl<'a> Reason<'a> {
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.function)?;
-        if let Some(tag) = self.tag() {
+        if let Some(tag) = self.tag {
             write!(f, " [{}]", tag.escape_debug())?;
         }
         f.write_str(match self.outcome() {
@@ -199,7 +182,7 @@ impl fmt::Display for Reason<'_> {
             Outcome::Skip => " is not written: ",
         })?;
         self.why(f)?;
-        match (self.pattern(), self.rule()) {
+        match (self.pattern, self.rule) {
             (Some(pattern), _) => write!(f, " (`{}` at {})", pattern.text(), pattern.location()),
             (None, Some(rule)) => write!(f, " (rule at {rule})"),
             (None, None) => Ok(()),

@@ -1,12 +1,12 @@
 //! The cache's side: is a call's result written?
 
-use chia_config::Config;
+use chia_config::{CacheRule, Config};
 
 use crate::bypass::tag_gate;
 use crate::reason::{Gate, Reason, Section};
 
 /// Whether a call's result is written to the cache, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteDecision<'a> {
     reason: Reason<'a>,
 }
@@ -31,8 +31,14 @@ pub fn decide_write<'a>(
     tag: Option<&'a str>,
 ) -> WriteDecision<'a> {
     let rule = config.cache(function);
-    let at = rule.map(chia_config::CacheRule::location);
-    let mut reason = Reason::new(Section::Cache, Gate::Write, function, tag, at);
+    let mut reason = Reason {
+        section: Section::Cache,
+        gate: Gate::Write,
+        function,
+        tag,
+        rule: rule.map(CacheRule::location),
+        pattern: None,
+    };
     match rule {
         None => reason.gate = Gate::NotListed,
         Some(rule) if !rule.enabled() => reason.gate = Gate::Off,

@@ -1,10 +1,10 @@
 //! The rules of one loop.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{self, Path};
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::report::{ConfigError, Diagnostic, Source};
@@ -72,11 +72,13 @@ impl Config {
     /// The `bypass:` rule of a function, on or off.
     ///
     /// The rule of `Type.method` is the one under that name, else the one under `method`.
+    #[inline]
     pub fn bypass(&self, function: &str) -> Option<&BypassRule> {
         lookup(&self.bypass, function)
     }
 
     /// The `cache:` rule of a function, on or off; names as for [`bypass`](Self::bypass).
+    #[inline]
     pub fn cache(&self, function: &str) -> Option<&CacheRule> {
         lookup(&self.cache, function)
     }
@@ -121,6 +123,7 @@ impl Config {
 }
 
 /// The entry of `Type.method`, else that of `method`.
+#[inline]
 fn lookup<'r, R>(rules: &'r HashMap<String, R>, function: &str) -> Option<&'r R> {
     if rules.is_empty() {
         return None;

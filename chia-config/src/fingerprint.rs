@@ -1,7 +1,8 @@
 //! A stable name for the content of rules.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use foldhash::HashMap;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::{Config, Location, TagPatterns};

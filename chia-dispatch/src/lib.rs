@@ -57,6 +57,6 @@ pub mod cache {
 /// The rules' and decisions' own types, where they show in this API.
 #[cfg(feature = "loop")]
 pub mod rules {
-    pub use chia_bypass::{Gate, Outcome as DecisionOutcome, Reason, Section};
+    pub use chia_bypass::{Explanation, Gate, Outcome as DecisionOutcome, Reason, Section};
     pub use chia_config::{Config, ConfigError, Diagnostic};
 }

@@ -1,16 +1,15 @@
 //! The engines behind a list of patterns.
 
 use fancy_regex::{Regex as FancyRegex, RegexBuilder as FancyBuilder};
-use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input};
 
 use super::emit::emit;
+use super::linear::Linear;
 use super::python;
 use super::{PatternError, TagMatch};
 
 /// The compiled size that the patterns of one rule may have together, in bytes.
-const MAX_COMPILED: usize = 8 << 20;
+pub(super) const MAX_COMPILED: usize = 8 << 20;
 
 /// A back-tracking pattern may go back this often on one tag.
 const MAX_BACKTRACKS: usize = 50_000;
@@ -21,8 +20,8 @@ const MAX_BACKTRACKED_TAG: usize = 4096;
 
 /// Patterns, split by the engine that they need.
 pub(super) struct Matcher {
-    /// All that linear time can decide, in one automaton.
-    easy: Option<Regex>,
+    /// All that linear time can decide.
+    easy: Option<Linear>,
     /// For each pattern of `easy`, its index in the list.
     easy_indices: Vec<usize>,
     /// What needs back-tracking, each with its index in the list.
@@ -50,7 +49,7 @@ impl Matcher {
             }
         }
         let easy = match (errors.is_empty(), texts.is_empty()) {
-            (true, false) => build(&texts),
+            (true, false) => Linear::new(&texts).map(Some),
             _ => Ok(None),
         };
         match easy {
@@ -67,11 +66,9 @@ impl Matcher {
 
     pub(super) fn evaluate(&self, tag: &str) -> TagMatch {
         if let Some(easy) = &self.easy
-            // Both ends are anchored, and earlier patterns take precedence: one pass
-            // gives the first pattern that matches the whole tag.
-            && let Some(found) = easy.search_half(&Input::new(tag).anchored(Anchored::Yes))
+            && let Some(found) = easy.first_match(tag)
         {
-            return TagMatch::Matched(self.easy_indices[found.pattern().as_usize()]);
+            return TagMatch::Matched(self.easy_indices[found]);
         }
         let mut outcome = TagMatch::NoMatch;
         for (index, regex) in &self.hard {
@@ -110,17 +107,5 @@ impl Engine {
             Ok(_) => Ok(Self::Easy(emitted.text)),
             Err(error) => Err(refused(format!("the engine cannot run it: {error}"))),
         }
-    }
-}
-
-/// One automaton for all of `texts`; the error is the index of one that is too large.
-fn build(texts: &[String]) -> Result<Option<Regex>, usize> {
-    let config = Regex::config().nfa_size_limit(Some(MAX_COMPILED));
-    let build =
-        |texts: &[String]| Regex::builder().configure(config.clone()).build_many(texts).ok();
-    let too_large = |text| build(std::slice::from_ref(text)).is_none();
-    match build(texts) {
-        Some(regex) => Ok(Some(regex)),
-        None => Err(texts.iter().position(too_large).unwrap_or(0)),
     }
 }

@@ -2,6 +2,7 @@
 
 mod emit;
 mod error;
+mod linear;
 mod matcher;
 mod python;
 mod tag_patterns;

@@ -160,7 +160,7 @@ impl Reader<'_> {
             S::FLAG,
             entry.name
         );
-        let help = format!("add `{}: true` to switch it on", S::FLAG);
+        let help = format!("write `{}: true` to switch it on", S::FLAG);
         self.warn(&idle.key, message, Some(help));
     }
 }

@@ -4,11 +4,12 @@ mod entry;
 mod section;
 mod tags;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::string::FromUtf8Error;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::report::{ConfigError, Diagnostic, Source, Span};
 use crate::yaml::{Kind, Merger, Node};
@@ -28,6 +29,7 @@ pub(crate) fn rules(
     let Reader { mut problems, mut warnings, .. } = reader;
     let by_place = |d: &Diagnostic| (d.location().line(), d.location().column());
     if !problems.is_empty() {
+        problems.append(&mut warnings);
         problems.sort_by_key(by_place);
         return Err(ConfigError::invalid(problems));
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::Diagnostic;
+use super::{Diagnostic, Severity};
 
 /// What kind of failure a [`ConfigError`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +45,8 @@ impl ConfigError {
         }
     }
 
-    /// Every problem found, in the order of the file; empty if the file could not be read.
+    /// Every error found and every warning, in the order of the file; empty if the file
+    /// could not be read.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         match &self.0 {
             Inner::Io { .. } => &[],
@@ -62,9 +63,10 @@ impl fmt::Display for ConfigError {
                 for diagnostic in diagnostics {
                     write!(f, "{diagnostic}\n\n")?;
                 }
-                match diagnostics.len() {
-                    1 => f.write_str("error: the rules have 1 problem"),
-                    n => write!(f, "error: the rules have {n} problems"),
+                let errors = diagnostics.iter().filter(|d| d.severity() == Severity::Error);
+                match errors.count() {
+                    1 => f.write_str("error: the rules have 1 error"),
+                    n => write!(f, "error: the rules have {n} errors"),
                 }
             }
         }

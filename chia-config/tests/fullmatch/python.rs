@@ -6,13 +6,16 @@ use std::thread;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fullmatch/ask_python.py");
 
+/// One for each tag; `None` where CPython trips over a bug of its own.
+pub(crate) type Answers = Vec<Option<bool>>;
+
 /// CPython's answers to patterns and tags (`None`: it refuses the pattern). `None` if there
 /// is no `python3`, or one older than 3.11, whose syntax is smaller; it says so.
-pub(crate) fn ask(questions: &[(String, Vec<String>)]) -> Option<Vec<Option<Vec<bool>>>> {
+pub(crate) fn ask(questions: &[(String, Vec<String>)]) -> Option<Vec<Option<Answers>>> {
     let child =
         Command::new("python3").arg(SCRIPT).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let Ok(mut child) = child else {
-        println!("skipped: there is no python3");
+        eprintln!("skipped: there is no python3");
         return None;
     };
     let lines: String = questions
@@ -27,7 +30,7 @@ pub(crate) fn ask(questions: &[(String, Vec<String>)]) -> Option<Vec<Option<Vec<
     let mut lines = output.lines();
     let version: (u32, u32) = serde_json::from_str(lines.next()?).expect("a version comes first");
     if version < (3, 11) {
-        println!("skipped: python3 is {}.{}, older than 3.11", version.0, version.1);
+        eprintln!("skipped: python3 is {}.{}, older than 3.11", version.0, version.1);
         return None;
     }
     let answers: Vec<_> = lines.map(|line| serde_json::from_str(line).ok()).collect();

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use chia_bypass::Reason;
+use chia_bypass::Explanation;
 
 use super::rules::{Replacement, RulesData, Selected};
 use super::{Chia, Rules};
@@ -102,9 +102,9 @@ impl Chia {
     /// Why calls would run or be replaced, without making them: pairs of function and tag (R10). A
     /// condition is not asked; its calls say that it would be.
     #[must_use]
-    pub fn dry_run(&self, calls: &[(&str, Option<&str>)]) -> Vec<Reason<'static>> {
+    pub fn dry_run(&self, calls: &[(&str, Option<&str>)]) -> Vec<Explanation> {
         let rules = self.rules();
-        rules.bypass.dry_run(calls.iter().copied()).into_iter().map(Reason::into_owned).collect()
+        rules.bypass.dry_run(calls.iter().copied())
     }
 
     fn select_condition(&self, function: &str, name: &str, capture: Bytes) -> Result<()> {

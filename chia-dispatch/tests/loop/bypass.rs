@@ -90,7 +90,7 @@ async fn r10_decisions_are_explained_without_dispatching() {
     chia.set_condition(&ADD, &SMALL).unwrap();
     let calls = [("add", Some("iter0_1")), ("add", Some("x")), ("describe", None)];
     let reasons = chia.dry_run(&calls);
-    let gates: Vec<Gate> = reasons.iter().map(chia_dispatch::rules::Reason::gate).collect();
+    let gates: Vec<Gate> = reasons.iter().map(chia_dispatch::rules::Explanation::gate).collect();
     assert_eq!(gates, [Gate::WouldAskCondition, Gate::TagNoMatch, Gate::NotListed]);
     assert_eq!(chia.summary().total().calls, 0);
     assert!(reasons[0].to_string().contains("rules.yaml:4"), "{}", reasons[0]);

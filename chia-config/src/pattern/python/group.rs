@@ -129,6 +129,10 @@ fn conditional(parser: &mut Parser, start: usize) -> Result<Node, Refusal> {
             None => return Err(refusal(start, format!("there is no group `{name}`"))),
         },
     };
+    // CPython and the back-tracker disagree on whether an open group has matched.
+    if parser.open.contains(&group) {
+        return Err(refusal(start, "a condition on a group from inside it is not supported"));
+    }
     parser.conditions.push((group, start));
     parser.refers_to_groups = true;
     parser.outside_look_behind(group, start)?;

@@ -6,6 +6,7 @@ use super::ast::{Assertion, Node, Repeat, Tree};
 use super::escape::{character, octal, refusal, special};
 use super::flags::Flags;
 use super::tokens::{Refusal, Token, Tokens};
+use super::width::can_be_empty;
 use super::{class, group};
 
 /// Groups may nest this deep; the bound keeps hostile patterns off the stack.
@@ -209,6 +210,11 @@ impl Parser {
         } else {
             Repeat::Greedy
         };
+        // CPython and the back-tracker part ways over an empty round of such a loop.
+        if kind == Repeat::Possessive && max != Some(1) && can_be_empty(&body) {
+            let reason = "a possessive repetition of what can be empty is not supported";
+            return Err(refusal(offset, reason));
+        }
         Ok(Some(Node::Repeat { body, min, max, kind }))
     }
 

@@ -1,8 +1,8 @@
-//! How many characters a node can match: look-behinds need one answer.
+//! How many characters a node can match.
 
 use super::ast::Node;
 
-/// The least and the greatest width; `None` if there is no greatest, or none is known.
+/// The least and the greatest width, which look-behinds need to be one; `None` if there is no greatest, or none is known.
 pub(super) fn width(node: &Node) -> Option<(u64, u64)> {
     match node {
         Node::Literal(..) | Node::Any { .. } | Node::Class(_) => Some((1, 1)),
@@ -22,6 +22,19 @@ pub(super) fn width(node: &Node) -> Option<(u64, u64)> {
             let ((low, high), max) = (width(body)?, (*max)?);
             Some((low.saturating_mul((*min).into()), high.saturating_mul(max.into())))
         }
+    }
+}
+
+/// Whether a node can match the empty text; a reference to a group counts as if it could.
+pub(super) fn can_be_empty(node: &Node) -> bool {
+    match node {
+        Node::Literal(..) | Node::Any { .. } | Node::Class(_) => false,
+        Node::Assert(_) | Node::Look { .. } | Node::BackReference(..) => true,
+        Node::Group(body) | Node::Capture(body) | Node::Atomic(body) => can_be_empty(body),
+        Node::Conditional { yes, no, .. } => can_be_empty(yes) || can_be_empty(no),
+        Node::Alternation(branches) => branches.iter().any(can_be_empty),
+        Node::Concat(items) => items.iter().all(can_be_empty),
+        Node::Repeat { body, min, .. } => *min == 0 || can_be_empty(body),
     }
 }
 

@@ -1,0 +1,50 @@
+//! A reason to keep.
+
+use std::fmt;
+
+use chia_config::{Location, Pattern};
+use serde::{Deserialize, Serialize};
+
+use crate::{Gate, Outcome, Reason, Section};
+
+/// A [`Reason`] that borrows nothing: it can be stored, sent, and read back. Its serialised
+/// form and its `Display` are those of the reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    pub(crate) section: Section,
+    pub(crate) gate: Gate,
+    pub(crate) function: String,
+    pub(crate) tag: Option<String>,
+    pub(crate) rule: Option<Location>,
+    pub(crate) pattern: Option<Pattern>,
+}
+
+impl Explanation {
+    /// The reason, borrowed back.
+    pub fn reason(&self) -> Reason<'_> {
+        Reason {
+            section: self.section,
+            gate: self.gate,
+            function: &self.function,
+            tag: self.tag.as_deref(),
+            rule: self.rule.as_ref(),
+            pattern: self.pattern.as_ref(),
+        }
+    }
+
+    /// The gate that settled it.
+    pub fn gate(&self) -> Gate {
+        self.gate
+    }
+
+    /// What the decision came to.
+    pub fn outcome(&self) -> Outcome {
+        self.gate.outcome(self.section)
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason().fmt(f)
+    }
+}

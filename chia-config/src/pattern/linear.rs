@@ -1,0 +1,61 @@
+//! Patterns that one automaton decides together, in time linear in the tag.
+
+use regex_automata::dfa::{Automaton as _, StartKind, dense};
+use regex_automata::meta::Regex;
+use regex_automata::nfa::thompson;
+use regex_automata::{Anchored, Input};
+
+use super::matcher::MAX_COMPILED;
+
+/// Tables up to this size, in bytes, are worth building ahead: they need no scratch space,
+/// which halves the time of a match. Patterns with large Unicode sets do not fit.
+const MAX_TABLE: usize = 64 << 10;
+
+/// Anchored at both ends, and earlier patterns take precedence: so one pass gives the first
+/// pattern that matches the whole tag.
+pub(super) enum Linear {
+    Table(Box<dense::DFA<Vec<u32>>>),
+    Lazy(Box<Regex>),
+}
+
+impl Linear {
+    /// Compiles patterns in the engine's syntax.
+    ///
+    /// # Errors
+    /// The index of one that is too large.
+    pub(super) fn new(texts: &[String]) -> Result<Self, usize> {
+        if let Some(table) = table(texts) {
+            return Ok(Self::Table(Box::new(table)));
+        }
+        let too_large = |text| lazy(std::slice::from_ref(text)).is_none();
+        match lazy(texts) {
+            Some(regex) => Ok(Self::Lazy(Box::new(regex))),
+            None => Err(texts.iter().position(too_large).unwrap_or(0)),
+        }
+    }
+
+    /// The index of the first pattern that matches all of `tag`.
+    pub(super) fn first_match(&self, tag: &str) -> Option<usize> {
+        let input = Input::new(tag).anchored(Anchored::Yes);
+        let found = match self {
+            // It has no byte to quit on, so there is no error.
+            Self::Table(table) => table.try_search_fwd(&input).ok().flatten(),
+            Self::Lazy(regex) => regex.search_half(&input),
+        };
+        found.map(|found| found.pattern().as_usize())
+    }
+}
+
+fn table(texts: &[String]) -> Option<dense::DFA<Vec<u32>>> {
+    let config = dense::Config::new()
+        .start_kind(StartKind::Anchored)
+        .dfa_size_limit(Some(MAX_TABLE))
+        .determinize_size_limit(Some(MAX_TABLE));
+    let nfa = thompson::Config::new().nfa_size_limit(Some(MAX_TABLE));
+    dense::Builder::new().configure(config).thompson(nfa).build_many(texts).ok()
+}
+
+fn lazy(texts: &[String]) -> Option<Regex> {
+    let config = Regex::config().nfa_size_limit(Some(MAX_COMPILED));
+    Regex::builder().configure(config).build_many(texts).ok()
+}
