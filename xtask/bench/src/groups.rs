@@ -1,5 +1,6 @@
 //! The table of groups. A new group is a module and one line here.
 
+use crate::dispatch;
 use crate::report::Report;
 
 /// A set of figures that are measured and read together.
@@ -13,4 +14,8 @@ pub struct Group {
 }
 
 /// Every group, in the order in which they run.
-pub const GROUPS: &[Group] = &[];
+pub const GROUPS: &[Group] = &[Group {
+    name: "dispatch",
+    about: "a call on the in-process backend, beside a bare tokio::spawn",
+    run: dispatch::run,
+}];
