@@ -8,12 +8,16 @@ use std::task::Poll;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Awaits `body`; a panic inside becomes an error with the panic's message.
+/// Calls `body` and awaits what it returns; a panic in either becomes an error with its message.
 ///
 /// What the body shares with others may be left in the middle of a change, as behind any panicking
 /// thread; nothing of the backend's own is reachable from there.
-pub(super) async fn guarded<T>(body: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut body = pin!(body);
+pub(super) async fn guarded<F, T>(body: impl FnOnce() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let body = catch_unwind(AssertUnwindSafe(body));
+    let mut body = pin!(body.map_err(|payload| panicked(payload.as_ref()))?);
     std::future::poll_fn(move |context| {
         catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(context)))
             .unwrap_or_else(|payload| Poll::Ready(Err(panicked(payload.as_ref()))))

@@ -8,8 +8,9 @@ use tokio::sync::SetOnce;
 
 use super::actor::Birth;
 use super::scheduler::{Class, Entry};
-use crate::backend::{ObjectId, ObjectRef, Shared};
+use crate::backend::{ObjectId, ObjectRef};
 use crate::error::Result;
+use crate::host::Job;
 
 /// The one allocation that an object costs; every [`ObjectRef`] to it holds it.
 pub(super) struct Cell {
@@ -32,7 +33,7 @@ struct Stage {
 
 enum Work {
     /// Waits for its arguments or for a place.
-    Ahead(Box<Ahead>),
+    Ahead(Ahead),
     /// Runs; the flag tells a blocking body to stop.
     Running(Arc<AtomicBool>),
     /// Nothing is left to do.
@@ -47,14 +48,14 @@ pub(super) struct Ahead {
     pub(super) class: Option<Arc<Class>>,
 }
 
-/// What is to be run.
+/// What is to be run. Boxed, so that finished cells and running tasks stay small.
 pub(super) enum JobKind {
-    /// A task for the host.
-    Task { entry: String, payload: Bytes, shared: Option<Shared> },
+    /// A task for the host, its arguments still to be filled in.
+    Task(Box<Job>),
     /// The constructor of an actor.
-    Actor(Birth),
-    /// A method of a living actor.
-    Call { method: String, payload: Bytes },
+    Actor(Box<Birth>),
+    /// A method of a living actor, with its payload.
+    Call(Box<(String, Bytes)>),
 }
 
 /// How a cell stands that has no value yet.
@@ -70,7 +71,7 @@ pub(super) enum Standing {
 impl Cell {
     pub(super) fn ahead(id: ObjectId, backend: u64, name: String, ahead: Ahead) -> Self {
         let missing = AtomicUsize::new(ahead.args.len() + 1);
-        let stage = Stage { work: Work::Ahead(Box::new(ahead)), dependents: Vec::new() };
+        let stage = Stage { work: Work::Ahead(ahead), dependents: Vec::new() };
         Self { id, name, backend, outcome: SetOnce::new(), missing, stage: Mutex::new(stage) }
     }
 
@@ -126,7 +127,7 @@ impl Cell {
     }
 
     /// Takes the work to begin it; `None` when it was cancelled.
-    pub(super) fn begin(&self, cancelled: &Arc<AtomicBool>) -> Option<Box<Ahead>> {
+    pub(super) fn begin(&self, cancelled: &Arc<AtomicBool>) -> Option<Ahead> {
         let mut stage = self.stage();
         if self.outcome.initialized() {
             return None;

@@ -81,7 +81,7 @@ impl Engine {
         let Task { entry, payload, args, shared, options } = task;
         let class = self.class(&options)?;
         let name = if options.name.is_empty() { entry.clone() } else { options.name };
-        let job = JobKind::Task { entry, payload, shared };
+        let job = JobKind::Task(Box::new(Job { entry, payload, args: Vec::new(), shared }));
         let cells = args.iter().map(|arg| self.cell(arg)).collect::<Result<Vec<_>>>()?;
         let cell = self.make(name, Ahead { job, args, class: Some(class) });
         self.submit_made(&cell, &cells);
@@ -284,11 +284,9 @@ impl Engine {
         let view = Arc::new(LocalBackend::task(Arc::clone(self), lease));
         let context = TaskContext::new(Arc::clone(&view) as _, Arc::clone(&place), cancelled);
         let run = Run { cell, view, place };
-        let Ahead { job, args, .. } = *work;
-        match job {
-            JobKind::Task { entry, payload, shared } => {
-                let args = args.iter().filter_map(value).collect();
-                let job = Job { entry, payload, args, shared };
+        match work.job {
+            JobKind::Task(mut job) => {
+                job.args.extend(work.args.iter().filter_map(value));
                 self.runtime.spawn(run.task(job, context).instrument(span));
             }
             JobKind::Actor(birth) => {
@@ -298,7 +296,7 @@ impl Engine {
                 self.runtime.spawn(run.actor(birth, context).instrument(span));
             }
             // Calls go through their actor's inbox.
-            JobKind::Call { .. } => {}
+            JobKind::Call(_) => {}
         }
     }
 

@@ -20,9 +20,9 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) async fn task(self, job: Job, context: TaskContext) {
+    pub(super) async fn task(self, job: Box<Job>, context: TaskContext) {
         let host = Arc::clone(&self.view.engine().host);
-        let body = guarded(async move { host.run(job, context).await });
+        let body = guarded(|| host.run(*job, context));
         let outcome = tokio::select! {
             biased;
             outcome = body => outcome,
@@ -31,10 +31,10 @@ impl Run {
         self.finish(outcome);
     }
 
-    pub(super) async fn actor(self, birth: Birth, context: TaskContext) {
+    pub(super) async fn actor(self, birth: Box<Birth>, context: TaskContext) {
         let host = Arc::clone(&self.view.engine().host);
-        let Birth { actor, kind, init } = birth;
-        let body = guarded(async move { host.actor(&kind, init, context).await });
+        let Birth { actor, kind, init } = *birth;
+        let body = guarded(|| host.actor(&kind, init, context));
         let instance = tokio::select! {
             biased;
             instance = body => instance,

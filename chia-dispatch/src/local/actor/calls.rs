@@ -59,7 +59,7 @@ pub(in crate::local) fn call(actor: &Arc<ActorCell>, call: ActorCall) -> Result<
         actor.engine.cell(arg)?;
     }
     let shown = format!("{}.{method}", actor.birth.name);
-    let job = JobKind::Call { method, payload };
+    let job = JobKind::Call(Box::new((method, payload)));
     let cell = actor.engine.make(shown, Ahead { job, args, class: None });
     let call = Call { actor: Arc::clone(actor), cell: Arc::clone(&cell) };
     match &actor.inbox {
@@ -96,10 +96,11 @@ impl Call {
             return std::future::pending().await;
         };
         match work.job {
-            JobKind::Call { method, payload } => {
-                guarded(async move { instance.call(&method, payload, args).await }).await
+            JobKind::Call(call) => {
+                let (method, payload) = *call;
+                guarded(|| instance.call(&method, payload, args)).await
             }
-            JobKind::Task { .. } | JobKind::Actor(_) => std::future::pending().await,
+            JobKind::Task(_) | JobKind::Actor(_) => std::future::pending().await,
         }
     }
 

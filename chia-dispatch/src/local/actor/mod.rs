@@ -55,7 +55,7 @@ impl ActorCell {
         Arc::new_cyclic(|actor| {
             let birth = Birth { actor: Weak::clone(actor), kind: kind.clone(), init };
             let shown = name.clone().unwrap_or_else(|| kind.clone());
-            let job = JobKind::Actor(birth);
+            let job = JobKind::Actor(Box::new(birth));
             let birth = engine.make(shown, Ahead { job, args: Vec::new(), class: Some(class) });
             let (body, end) = (Mutex::new(None), SetOnce::new());
             Self { id, name, kind, engine: Arc::clone(engine), inbox, birth, body, end }
