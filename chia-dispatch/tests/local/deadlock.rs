@@ -99,7 +99,7 @@ async fn r22_one_of_a_ring_is_reported_and_the_others_go_on() {
     let second = submit(&*backend, task("parent", LICENSE)).await;
     let results = [backend.get(&first).await, backend.get(&second).await];
     let deadlocks = results.iter().filter_map(|result| result.as_ref().err());
-    let kinds: Vec<_> = deadlocks.map(|error| error.kind()).collect();
+    let kinds: Vec<_> = deadlocks.map(chia_dispatch::Error::kind).collect();
     assert_eq!(kinds, [ErrorKind::Deadlock]);
     assert!(results[0].is_ok(), "the youngest fails");
 }

@@ -28,14 +28,19 @@ impl Programs {
         F: Future<Output = Result<Bytes>> + Send + 'static,
     {
         let body: Run = Box::new(move |context| Box::pin(body(context)));
-        self.0.lock().unwrap().insert(entry.to_owned(), body);
+        self.0.lock().expect("no program panics under the lock").insert(entry.to_owned(), body);
     }
 }
 
 #[async_trait]
 impl Host for Programs {
     async fn run(&self, job: Job, context: TaskContext) -> Result<Bytes> {
-        let body = self.0.lock().unwrap().get(&job.entry).map(|body| body(context));
+        let body = self
+            .0
+            .lock()
+            .expect("no program panics under the lock")
+            .get(&job.entry)
+            .map(|body| body(context));
         match body {
             Some(body) => body.await,
             None => Err(Error::new(ErrorKind::NotRegistered, job.entry)),
@@ -70,7 +75,7 @@ pub(crate) fn one_node<const N: usize>(
 ) -> Arc<LocalBackend> {
     let node = Resources::from(capacity);
     let host = Arc::clone(programs);
-    LocalBackend::builder().node("head", node).start(host).unwrap()
+    LocalBackend::builder().node("head", node).start(host).expect("one node, inside a runtime")
 }
 
 pub(crate) fn task<const N: usize>(entry: &str, resources: [(&'static str, f64); N]) -> Task {
@@ -106,7 +111,7 @@ pub(crate) async fn call(backend: &dyn Backend, task: Task) -> Result<Bytes> {
 }
 
 pub(crate) async fn submit(backend: &dyn Backend, task: Task) -> ObjectRef {
-    backend.submit(task).await.unwrap()
+    backend.submit(task).await.expect("the node can hold it")
 }
 
 pub(crate) fn done() -> Result<Bytes> {
