@@ -98,6 +98,19 @@ pub enum Source {
     Replayed,
 }
 
+impl Source {
+    /// The source in a word: `ran`, `provider`, `file`, `replayed`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::Provider => "provider",
+            Self::File => "file",
+            Self::Replayed => "replayed",
+        }
+    }
+}
+
 /// What became of a result's way into the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
