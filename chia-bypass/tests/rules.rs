@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chia_bypass::{Bypass, Decision, Gate, Outcome, With, decide_write};
+use chia_bypass::{Bypass, Decision, Explanation, Gate, Outcome, With, decide_write};
 use chia_config::Config;
 
 const RULES: &str = "\
@@ -84,4 +84,96 @@ fn r11_only_tagged_calls_of_listed_functions_are_written() {
     assert_eq!(gate("kept_some", Some("iter1")), Gate::Write);
     assert!(decide_write(bypass.config(), "kept", Some("t")).write());
     assert!(!decide_write(bypass.config(), "kept", None).write());
+}
+
+#[test]
+fn r10_a_dry_run_says_what_would_become_of_calls() {
+    let mut bypass = bypass();
+    bypass.set_provider("tagged", "provider");
+    bypass.set_condition("tagged", "cond");
+    let calls =
+        [("tagged", Some("iter1_a")), ("tagged", Some("z")), ("served", None), ("nope", None)];
+    let gates: Vec<_> = bypass.dry_run(calls).iter().map(Explanation::gate).collect();
+    assert_eq!(gates, [Gate::WouldAskCondition, Gate::TagNoMatch, Gate::Data, Gate::NotListed]);
+}
+
+#[test]
+fn r10_reasons_name_the_gate_the_rule_and_the_pattern() {
+    let mut bypass = bypass();
+    bypass.set_provider("tagged", "provider");
+    let decision = bypass.decide("tagged", Some("xy"));
+    let text = "`tagged` [xy] is replaced: by its provider (`x|xy` at loop.yaml:6:27)";
+    assert_eq!(decision.reason().to_string(), text);
+    let machine = serde_json::to_value(decision.reason()).unwrap();
+    let expected = serde_json::json!({
+        "section": "bypass",
+        "gate": "provider",
+        "function": "tagged",
+        "tag": "xy",
+        "rule": {"file": "loop.yaml", "line": 4, "column": 3},
+        "pattern": {"text": "x|xy", "location": {"file": "loop.yaml", "line": 6, "column": 27}},
+    });
+    assert_eq!(machine, expected);
+    let kept = decision.reason().explain();
+    assert_eq!(serde_json::to_value(&kept).unwrap(), expected);
+    assert_eq!(serde_json::from_value::<Explanation>(expected).unwrap(), kept);
+    assert_eq!(kept.to_string(), text);
+}
+
+#[test]
+fn r10_every_reason_reads_well() {
+    let mut bypass = bypass();
+    let say = |bypass: &Bypass<_, _>, f, tag| bypass.decide(f, tag).reason().to_string();
+    assert_eq!(say(&bypass, "nope", None), "`nope` runs: not listed under `bypass:`");
+    let off = "`listed_off` runs: its `bypass:` rule is off (rule at loop.yaml:3:3)";
+    assert_eq!(say(&bypass, "listed_off", None), off);
+    let nothing = "`plain` runs: bypassed, but there is neither a provider nor a data file (rule at loop.yaml:2:3)";
+    assert_eq!(say(&bypass, "plain", None), nothing);
+    bypass.set_provider("tagged", "provider");
+    let untagged = "`tagged` runs: the call has no tag (rule at loop.yaml:4:3)";
+    assert_eq!(say(&bypass, "tagged", None), untagged);
+    let unmatched = "`tagged` [a\\nb] runs: no pattern matches its tag (rule at loop.yaml:4:3)";
+    assert_eq!(say(&bypass, "tagged", Some("a\nb")), unmatched);
+    let skipped = decide_write(bypass.config(), "kept", None).reason().to_string();
+    assert_eq!(skipped, "`kept` is not written: the call has no tag (rule at loop.yaml:11:3)");
+}
+
+#[test]
+fn r05_a_provider_of_a_method_is_found_by_either_name() {
+    let config = Config::parse("bypass: {Sim.run: true, step: true}", "loop.yaml", "/").unwrap();
+    let mut bypass: Bypass<u8, u8> = Bypass::new(Arc::new(config));
+    bypass.set_provider("run", 1);
+    bypass.set_provider("Sim.step", 2);
+    let provider = |f| match bypass.decide(f, None) {
+        Decision::Replace(replacement) => match replacement.with() {
+            With::Provider(provider, _) => Some(*provider),
+            With::Data(_) => None,
+        },
+        _ => None,
+    };
+    assert_eq!((provider("Sim.run"), provider("Sim.step")), (Some(1), Some(2)));
+    assert_eq!((provider("Other.run"), provider("Other.step")), (None, None));
+}
+
+#[test]
+fn r01_a_configuration_without_rules_that_are_on_is_not_active() {
+    let active = |text| {
+        let config = Config::parse(text, "loop.yaml", "/").expect("the rules are good");
+        Bypass::<(), ()>::new(Arc::new(config)).is_active()
+    };
+    assert!(!active(""));
+    assert!(!active("bypass: {f: false}\ncache: {f: true}"));
+    assert!(active("bypass: {f: true}"));
+}
+
+#[test]
+fn r04_a_pattern_that_gives_up_runs_the_call_and_is_named() {
+    let text = "bypass: {f: {bypass: true, tags: '(?:(a+)+\\1)+b', data: d}}";
+    let config = Config::parse(text, "loop.yaml", "/").unwrap();
+    let bypass: Bypass<(), ()> = Bypass::new(Arc::new(config));
+    let tag = "a".repeat(60);
+    let decision = bypass.decide("f", Some(&tag));
+    assert_eq!(decision.reason().gate(), Gate::PatternGaveUp);
+    assert_eq!(decision.reason().outcome(), Outcome::Run);
+    assert_eq!(decision.reason().pattern().map(chia_config::Pattern::text), Some("(?:(a+)+\\1)+b"));
 }

@@ -1,23 +1,6 @@
 //! Random patterns of every construct, and tags of the letters that they are made of.
 
-/// A small generator of numbers; the same run after run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        // Xorshift64*.
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let n = u64::try_from(n).expect("a small number");
-        usize::try_from((self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % n)
-            .expect("a small number")
-    }
-
-    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[self.below(choices.len())]
-    }
-}
+use fastrand::Rng;
 
 const LETTERS: [&str; 12] = ["a", "b", "a", "b", "A", "\n", "_", "1", "é", "É", " ", "-"];
 
@@ -43,10 +26,10 @@ const STARTS: [&str; 12] =
 
 /// Patterns, each with tags to try.
 pub(crate) fn questions(count: usize) -> Vec<(String, Vec<String>)> {
-    let mut random = Random(0x1234_5678_9ABC_DEF1);
+    let mut random = Rng::with_seed(4);
     (0..count)
         .map(|_| {
-            let mut text = String::from(random.of(&STARTS));
+            let mut text = String::from(of(&mut random, &STARTS));
             pattern(&mut random, 3, &mut text);
             let tags = (0..12).map(|_| tag(&mut random)).collect();
             (text, tags)
@@ -54,22 +37,26 @@ pub(crate) fn questions(count: usize) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
-fn pattern(random: &mut Random, depth: usize, out: &mut String) {
-    for _ in 0..=random.below(4) {
-        if depth > 0 && random.below(4) == 0 {
-            out.push_str(random.of(&OPENINGS));
+fn pattern(random: &mut Rng, depth: usize, out: &mut String) {
+    for _ in 0..=random.usize(..4) {
+        if depth > 0 && random.usize(..4) == 0 {
+            out.push_str(of(random, &OPENINGS));
             pattern(random, depth - 1, out);
             out.push(')');
         } else {
-            out.push_str(random.of(&ATOMS));
+            out.push_str(of(random, &ATOMS));
         }
-        out.push_str(random.of(&QUANTIFIERS));
-        if random.below(6) == 0 {
+        out.push_str(of(random, &QUANTIFIERS));
+        if random.usize(..6) == 0 {
             out.push('|');
         }
     }
 }
 
-fn tag(random: &mut Random) -> String {
-    (0..random.below(6)).map(|_| random.of(&LETTERS)).collect()
+fn tag(random: &mut Rng) -> String {
+    (0..random.usize(..6)).map(|_| of(random, &LETTERS)).collect()
+}
+
+fn of<'a>(random: &mut Rng, choices: &[&'a str]) -> &'a str {
+    choices[random.usize(..choices.len())]
 }
