@@ -51,8 +51,12 @@ fn from_package(package: &Package) -> Vec<Cell> {
 
 /// Whether the version says enough about the changes of the public API.
 fn semver(package: &Package) -> Cell {
-    let name = package.name.to_string();
+    let (name, manifest) = (package.name.to_string(), package.manifest_path.clone());
     Cell::new(format!("{name}/semver"), move |shell| {
+        let changes = fs::read_to_string(manifest.with_file_name("CHANGELOG.md"))?;
+        if tidy::versions(&changes).count() < 2 {
+            return Ok(Verdict::Skip("the first version: nothing to compare with".to_owned()));
+        }
         if !repo::has_cargo_tool("semver-checks") {
             return Ok(Verdict::Skip("cargo-semver-checks is not installed".to_owned()));
         }

@@ -87,7 +87,7 @@ fn package_problems(package: &Package) -> anyhow::Result<Vec<String>> {
     let folder = package.manifest_path.parent().map_or(Path::new(""), Utf8Path::as_std_path);
     let changes = fs::read_to_string(folder.join("CHANGELOG.md")).unwrap_or_default();
     let mut problems = Vec::new();
-    if !changes.lines().any(|line| is_heading_of(line, &package.version.to_string())) {
+    if !versions(&changes).any(|version| version == package.version.to_string()) {
         problems.push(format!("{}: CHANGELOG.md lacks {}", package.name, package.version));
     }
     let lib = fs::read_to_string(folder.join("src/lib.rs")).unwrap_or_default();
@@ -105,10 +105,12 @@ fn package_problems(package: &Package) -> anyhow::Result<Vec<String>> {
     Ok(problems)
 }
 
-/// `## 0.1.0`, `## [0.1.0] - 2026-01-01`.
-fn is_heading_of(line: &str, version: &str) -> bool {
-    let heading = line.strip_prefix("## ").and_then(|rest| rest.split(' ').next());
-    heading.is_some_and(|word| word.trim_matches(['[', ']']) == version)
+/// The versions that a changelog tells of: `## 0.1.0`, `## [0.1.0] - 2026-01-01`.
+pub(crate) fn versions(changelog: &str) -> impl Iterator<Item = &str> {
+    let headings = changelog.lines().filter_map(|line| line.strip_prefix("## "));
+    let words = headings.filter_map(|heading| heading.split(' ').next());
+    let bare = words.map(|word| word.trim_matches(['[', ']']));
+    bare.filter(|word| word.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Links in Markdown files to files that are not there.
@@ -192,11 +194,10 @@ mod tests {
     }
 
     #[test]
-    fn headings_of_a_changelog_are_matched_by_the_whole_version() {
-        assert!(is_heading_of("## 0.1.0", "0.1.0"));
-        assert!(is_heading_of("## [0.1.0] - 2026-11-22", "0.1.0"));
-        assert!(!is_heading_of("## 0.1.01", "0.1.0"));
-        assert!(!is_heading_of("0.1.0", "0.1.0"));
+    fn a_changelog_is_read_by_its_headings() {
+        let text =
+            "# Changes\n## [Unreleased]\n## [0.2.0] - 2026-11-22\n- 0.1.9\n## 0.1.0\n### 0.0.1";
+        assert_eq!(versions(text).collect::<Vec<_>>(), ["0.2.0", "0.1.0"]);
     }
 
     #[test]
