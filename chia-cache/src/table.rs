@@ -147,6 +147,12 @@ impl Table {
         self.turn += 1;
     }
 
+    /// The index was opened again.
+    pub(crate) fn rebase(&mut self, base: Arc<Snapshot>) {
+        self.base = base;
+        self.turn += 1;
+    }
+
     /// The frozen layer is in the index now.
     pub(crate) fn folded(&mut self, base: Arc<Snapshot>) {
         self.base = base;

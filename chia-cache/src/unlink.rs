@@ -1,6 +1,7 @@
 //! Files whose entries are gone and that wait to be unlinked, off the writers' path.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Mutex;
 
 use crate::lock;
@@ -11,6 +12,8 @@ struct Pending {
     position: u64,
     name: String,
     bytes: u64,
+    /// It could not be unlinked when it was tried.
+    failed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -20,16 +23,34 @@ pub(crate) struct UnlinkQueue {
 
 impl UnlinkQueue {
     pub(crate) fn push(&self, position: u64, name: String, bytes: u64) {
-        lock(&self.pending).push_back(Pending { position, name, bytes });
+        lock(&self.pending).push_back(Pending { position, name, bytes, failed: false });
     }
 
-    /// The next file that may go now that the log is durable up to `synced`.
-    pub(crate) fn pop(&self, synced: u64) -> Option<String> {
-        let mut pending = lock(&self.pending);
-        if pending.front()?.position > synced {
-            return None;
+    /// Unlinks with `unlink` what may go now that the log is durable up to `synced`; gives how many
+    /// went. What fails is reported once and stays.
+    pub(crate) fn run(&self, synced: u64, unlink: impl Fn(&str) -> io::Result<()>) -> u64 {
+        let mut failed = Vec::new();
+        let mut unlinked = 0;
+        while let Some(mut next) = self.pop(synced) {
+            match unlink(&next.name) {
+                Ok(()) => unlinked += 1,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => {
+                    if !std::mem::replace(&mut next.failed, true) {
+                        tracing::warn!(name = next.name, error = %e, "an evicted file cannot be removed; it is tried again");
+                    }
+                    failed.push(next);
+                }
+            }
         }
-        pending.pop_front().map(|next| next.name)
+        lock(&self.pending).extend(failed);
+        unlinked
+    }
+
+    fn pop(&self, synced: u64) -> Option<Pending> {
+        let mut pending = lock(&self.pending);
+        let ready = pending.front()?.position <= synced;
+        if ready { pending.pop_front() } else { None }
     }
 
     /// How many files wait, and their bytes.

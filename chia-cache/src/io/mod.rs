@@ -3,6 +3,8 @@
 
 mod backend;
 mod disk;
+#[cfg(test)]
+pub(crate) mod sim;
 
 use std::fmt::Debug;
 use std::io;

@@ -60,6 +60,7 @@ pub(crate) fn open(
         file_sync: Mutex::new(()),
         gate: Gate::default(),
         unlinks: UnlinkQueue::default(),
+        unlinked: AtomicBool::new(false),
         next_generation: AtomicU64::new(totals.next_generation.max(1)),
         next_draft: AtomicU64::new(0),
         counters: Counters::default(),

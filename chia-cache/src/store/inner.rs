@@ -95,6 +95,8 @@ pub(crate) struct Inner {
     pub(crate) file_sync: Mutex<()>,
     pub(crate) gate: Gate,
     pub(crate) unlinks: UnlinkQueue,
+    /// Files were unlinked that may be back after a power loss.
+    pub(crate) unlinked: AtomicBool,
     pub(crate) next_generation: AtomicU64,
     pub(crate) next_draft: AtomicU64,
     pub(crate) counters: Counters,

@@ -1,6 +1,9 @@
 //! The store as its users see it.
 
 mod evict;
+#[cfg(test)]
+mod faults;
+mod fold;
 pub(crate) mod inner;
 pub(crate) mod read;
 pub(crate) mod upkeep;

@@ -1,99 +1,22 @@
-//! What happens behind the operations: folding the log into the index, syncing, unlinking.
+//! What happens behind the operations: syncing, unlinking, and the stop at the end.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
+use crate::index::Totals;
 use crate::io::Open;
 use crate::lock;
 use crate::log::record::Op;
-use crate::store::inner::{IndexState, Inner};
-use crate::table::Frozen;
+use crate::store::inner::Inner;
 
 /// How often `Relaxed` changes are made durable: often enough to lose a second at most.
 pub(crate) const SYNC_EVERY: Duration = Duration::from_millis(400);
 
 impl Inner {
-    /// Unlinks what may go, and folds the log into the index if it has grown enough or `force`.
-    pub(crate) fn upkeep(&self, force: bool) -> Result<()> {
-        let mut state = lock(&self.index);
-        if state.index.is_none() {
-            return Ok(());
-        }
-        self.unlink_ready();
-        if lock(&self.table).frozen.is_some() {
-            self.fold(&mut state)?;
-        }
-        let table = lock(&self.table);
-        let due = table.active.cost() >= self.tuning.fold_at || force && !table.active.is_empty();
-        drop(table);
-        if due {
-            self.freeze();
-            self.fold(&mut state)?;
-        }
-        Ok(())
-    }
-
-    fn freeze(&self) {
-        // Nobody is in the middle of syncing files that the new frozen layer would miss.
-        let _quiet = lock(&self.file_sync);
-        let mut writer = lock(&self.writer);
-        let unsynced = std::mem::take(&mut writer.unsynced);
-        let (epoch, position) = (writer.log.epoch(), writer.log.position());
-        lock(&self.table).freeze(epoch, position, unsynced);
-        writer.log.rotate();
-    }
-
-    fn fold(&self, state: &mut IndexState) -> Result<()> {
-        let Some(frozen) = lock(&self.table).frozen.clone() else {
-            return Ok(());
-        };
-        // The index must never name a file that a power loss can take.
-        self.sync_files(&frozen.unsynced)?;
-        // Files that this layer gave up go first, while the log still says so.
-        if self.gate.wait(frozen.position).is_ok() {
-            self.unlink_ready();
-        }
-        let mut totals = state.totals;
-        totals.epoch = frozen.epoch;
-        totals.entries = frozen.entries;
-        totals.bytes = frozen.bytes;
-        totals.stopped = 0;
-        totals.next_generation = self.next_generation.load(Ordering::Acquire);
-        self.commit_fold(state, &frozen, totals)
-    }
-
-    fn commit_fold(
-        &self,
-        state: &mut IndexState,
-        frozen: &Frozen,
-        mut totals: crate::index::Totals,
-    ) -> Result<()> {
-        let Some(index) = &state.index else {
-            return Ok(());
-        };
-        let folded = index.fold(&frozen.layer, &mut totals).and_then(|()| index.snapshot());
-        match folded {
-            Ok(base) => {
-                state.totals = totals;
-                lock(&self.table).folded(base);
-                self.gate.settled(frozen.position);
-                Ok(())
-            }
-            Err(e) => {
-                let error = self.index_error("update", e);
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the index was not updated; it is tried again"
-                );
-                Err(error)
-            }
-        }
-    }
-
     /// Makes value files durable, and their names.
-    fn sync_files(&self, names: &[String]) -> Result<()> {
+    pub(crate) fn sync_files(&self, names: &[String]) -> Result<()> {
         for name in names {
             let path = self.paths.dir.join(name);
             match self.io.open(&path, Open::Edit).and_then(|file| file.sync()) {
@@ -150,18 +73,24 @@ impl Inner {
         }
     }
 
+    /// Unlinks what may go.
     pub(crate) fn unlink_ready(&self) {
-        while let Some(name) = self.unlinks.pop(self.gate.synced()) {
-            let path = self.paths.dir.join(name);
-            match self.io.remove(&path) {
-                Ok(()) => {}
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-                // The next opening that has to look through the directory removes it.
-                Err(e) => {
-                    tracing::warn!(path = %path.display(), error = %e, "an evicted file stays behind");
-                }
-            }
+        let unlink = |name: &str| self.io.remove(&self.paths.dir.join(name));
+        if self.unlinks.run(self.gate.synced(), unlink) > 0 {
+            self.unlinked.store(true, Ordering::Release);
         }
+    }
+
+    /// Makes the unlinks durable: what is gone must not turn up again as a file somebody put there.
+    pub(crate) fn sync_unlinks(&self) -> Result<()> {
+        if !self.unlinked.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let dir = &self.paths.dir;
+        self.io.sync_dir(dir).map_err(|e| {
+            self.unlinked.store(true, Ordering::Release);
+            Error::io("sync", dir, e)
+        })
     }
 
     /// Stops cleanly: everything goes into the index, with the directory's time as proof that nothing
@@ -183,16 +112,18 @@ impl Inner {
             synced?;
         }
         self.unlink_ready();
+        self.sync_unlinks()?;
         let mut state = lock(&self.index);
-        let stopped = self.dir_time()?;
+        // A file that could not be unlinked is a leftover to be swept, which a clean stop rules out.
+        let stopped = if self.unlinks.len() == 0 { self.dir_time()? } else { 0 };
         let (epoch, unused) = {
             let writer = lock(&self.writer);
             (writer.log.epoch(), writer.log.offset() == 0)
         };
-        if unused && state.totals.stopped == stopped {
+        if unused && stopped != 0 && state.totals.stopped == stopped {
             return Ok(());
         }
-        let mut totals = crate::index::Totals { epoch, stopped, ..state.totals };
+        let mut totals = Totals { epoch, stopped, ..state.totals };
         totals.next_generation = self.next_generation.load(Ordering::Acquire);
         let Some(index) = &state.index else {
             return Ok(());

@@ -1,0 +1,243 @@
+//! R15 to R17 under faults: one scenario, with every single operation on the disk failing in turn.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::inner::Tuning;
+use crate::io::sim::{Fault, Loss, Sim};
+use crate::{ByteSize, Codec, Durability, NewEntry, Options, Origin, Result, Store};
+
+const DIR: &str = "/cache";
+const MODES: [Durability; 2] = [Durability::Durable, Durability::Relaxed];
+const TUNING: Tuning = Tuning { fold_at: 3000, threads: false };
+
+fn open(sim: &Sim, mode: Durability, budget: u64) -> Result<Store> {
+    let options = Options::new(ByteSize::new(budget)).durability(mode).inline_limit(64);
+    Store::open_with(Arc::new(sim.clone()), Path::new(DIR), options, TUNING)
+}
+
+/// A value that tells which write it is from; `size` decides between the index and a file.
+fn value(number: u32, size: usize) -> Vec<u8> {
+    let mut value = format!("value {number} ").into_bytes();
+    value.resize(size, number as u8);
+    value
+}
+
+type State = Option<Vec<u8>>;
+
+/// What each tag may hold: one state if the last change was acknowledged, more if it failed.
+#[derive(Debug, Default)]
+struct Expected {
+    now: BTreeMap<String, BTreeSet<State>>,
+    /// What it may hold after a power loss: in `Relaxed` everything since the last sync.
+    after_loss: BTreeMap<String, BTreeSet<State>>,
+    relaxed: bool,
+    /// Entries may go at any write, because the budget is small.
+    evicts: bool,
+    number: u32,
+}
+
+impl Expected {
+    fn change(&mut self, tag: &str, to: State, acknowledged: bool) {
+        let now = self.now.entry(tag.to_owned()).or_insert_with(|| BTreeSet::from([None]));
+        if acknowledged {
+            now.clear();
+        }
+        now.insert(to);
+        let kept = self.after_loss.entry(tag.to_owned()).or_insert_with(|| BTreeSet::from([None]));
+        if !self.relaxed && acknowledged {
+            kept.clear();
+        }
+        kept.extend(now.iter().cloned());
+    }
+
+    fn write(&mut self, store: &Store, tag: &str, size: usize, stream: bool) {
+        self.number += 1;
+        let value = value(self.number, size);
+        let entry = NewEntry::new(Origin::Real).function("f").codec(Codec::Raw);
+        let written = match stream {
+            true => store.write_from(tag, &mut &value[..], &entry),
+            false => store.write(tag, &value, &entry),
+        };
+        self.change(tag, Some(value), written.is_ok());
+    }
+
+    fn evict(&mut self, store: &Store, tag: &str) {
+        let evicted = store.evict(tag);
+        self.change(tag, None, evicted.is_ok());
+    }
+
+    fn flush(&mut self, store: &Store) {
+        let flushed = store.flush();
+        for tag in self.now.keys().cloned().collect::<Vec<_>>() {
+            self.change(&tag, None, flushed.is_ok());
+        }
+    }
+
+    fn sync(&mut self, store: &Store) {
+        if store.inner().sync_all().is_ok() {
+            self.synced();
+        }
+    }
+
+    fn synced(&mut self) {
+        self.after_loss = self.now.clone();
+    }
+
+    /// Compares the store with what is expected; `what` says how it came to this.
+    fn check(&self, store: &Store, lost_power: bool, what: &str) {
+        let states = if lost_power { &self.after_loss } else { &self.now };
+        for (tag, allowed) in states {
+            let found = store.read(tag).unwrap_or_else(|e| {
+                panic!("{what}: {tag}: {e}: {:?}", std::error::Error::source(&e))
+            });
+            let found = found.map(|entry| entry.value.to_vec());
+            let gone = self.evicts && found.is_none();
+            assert!(
+                gone || allowed.contains(&found),
+                "{what}: {tag} is {found:?}, not one of {allowed:?}"
+            );
+        }
+        check_totals(store, what);
+    }
+}
+
+fn check_totals(store: &Store, what: &str) {
+    let keys = store.keys().unwrap();
+    let sizes = keys.iter().map(|tag| tag.len() as u64 + store.facts(tag).unwrap().unwrap().size);
+    assert_eq!(store.size_bytes(), sizes.sum::<u64>(), "{what}: the bytes are miscounted");
+    assert_eq!(store.stats().entries, keys.len() as u64, "{what}: the entries are miscounted");
+    assert!(store.size_bytes() <= store.budget().bytes(), "{what}: over budget");
+}
+
+/// Every kind of change, folds, a restart. Goes on after failures, as a user's program does.
+fn scenario(sim: &Sim, mode: Durability, budget: u64, expected: &mut Expected) -> Option<Store> {
+    let mut store = open(sim, mode, budget).ok()?;
+    expected.write(&store, "a", 20, false);
+    expected.write(&store, "b", 300, false);
+    expected.write(&store, "b", 300, true);
+    expected.sync(&store);
+    expected.write(&store, "a", 30, false);
+    let _ = store.read("b");
+    for i in 0..6 {
+        expected.write(&store, &format!("c{i}"), 40, false);
+    }
+    expected.evict(&store, "b");
+    expected.write(&store, "d", 500, true);
+    if store.close().is_ok() {
+        expected.synced();
+    }
+    store = open(sim, mode, budget).ok()?;
+    expected.write(&store, "d", 400, false);
+    expected.flush(&store);
+    for i in 0..4 {
+        expected.write(&store, &format!("e{i}"), 250, i % 2 == 0);
+        expected.write(&store, &format!("c{i}"), 50, false);
+    }
+    expected.write(&store, "e1", 10, false);
+    expected.evict(&store, "c2");
+    Some(store)
+}
+
+fn expected(mode: Durability, budget: u64) -> Expected {
+    Expected {
+        relaxed: mode == Durability::Relaxed,
+        evicts: budget < 10_000,
+        ..Expected::default()
+    }
+}
+
+/// Takes a store away without stopping it, as the death of its process does.
+fn abandon(store: Option<Store>) {
+    if let Some(store) = store {
+        store.inner().closed.store(true, Ordering::Release);
+    }
+}
+
+/// After any reopening the store must be as good as new.
+fn check_usable(sim: &Sim, store: Store, mode: Durability, budget: u64, what: &str) {
+    let mut expected = expected(mode, budget);
+    expected.write(&store, "fresh", 30, false);
+    expected.write(&store, "fresh large", 300, false);
+    expected.check(&store, false, what);
+    store.close().unwrap_or_else(|e| panic!("{what}: {e}"));
+    let store = open(sim, mode, budget).unwrap_or_else(|e| panic!("{what}: {e}"));
+    assert!(store.open_report().clean, "{what}: {:?}", store.open_report());
+    expected.check(&store, false, what);
+}
+
+/// Runs the scenario with the fault at each operation in turn, until it is no longer reached; the
+/// quick suite takes every 17th. Gives how many operations the scenario has.
+fn at_every_operation(mode: Durability, budget: u64, fault: Fault, losses: &[Loss]) -> u64 {
+    let (first, step) =
+        if std::env::var_os("CHIA_SLOW").is_some() { (0, 1) } else { (fastrand::u64(..17), 17) };
+    for n in (first..).step_by(step) {
+        let sim = Sim::default();
+        let mut expected = expected(mode, budget);
+        sim.fail_at(n, fault);
+        let store = scenario(&sim, mode, budget, &mut expected);
+        if !sim.heal() {
+            abandon(store);
+            return n;
+        }
+        let what = format!("{mode:?}, {fault:?} at {n}");
+        if let (Some(store), false) = (&store, fault == Fault::Crash) {
+            expected.check(store, false, &what);
+        }
+        for loss in losses {
+            let what = format!("{what}, then {loss:?}");
+            let left = sim.after(*loss);
+            let store = open(&left, mode, budget)
+                .unwrap_or_else(|e| panic!("{what}: {e}: {:?}", std::error::Error::source(&e)));
+            expected.check(&store, *loss != Loss::Process, &what);
+            check_usable(&left, store, mode, budget, &what);
+        }
+        abandon(store);
+    }
+    unreachable!("the scenario ends")
+}
+
+const LARGE: u64 = 1 << 20;
+const SMALL: u64 = 700;
+
+fn losses(seed: u64) -> [Loss; 5] {
+    [Loss::Process, Loss::Everything, Loss::Contents, Loss::Random(seed), Loss::Random(seed + 1)]
+}
+
+#[test]
+fn r17_a_crash_at_any_operation_leaves_the_old_value_or_the_new_one() {
+    for mode in MODES {
+        let count = at_every_operation(mode, LARGE, Fault::Crash, &losses(1));
+        assert!(count > 200, "{mode:?}: the scenario has {count} operations only");
+    }
+}
+
+#[test]
+fn r15_a_crash_at_any_operation_leaves_the_budget_held() {
+    for mode in MODES {
+        at_every_operation(mode, SMALL, Fault::Crash, &losses(7));
+    }
+}
+
+#[test]
+fn r17_any_operation_may_fail_and_the_store_stays_consistent() {
+    for mode in MODES {
+        for fault in [Fault::Eio, Fault::ShortWrite] {
+            at_every_operation(
+                mode,
+                LARGE,
+                fault,
+                &[Loss::Process, Loss::Everything, Loss::Random(3)],
+            );
+        }
+    }
+}
+
+#[test]
+fn r17_a_disk_that_is_full_from_any_operation_on_loses_nothing() {
+    for mode in MODES {
+        at_every_operation(mode, LARGE, Fault::Enospc, &[Loss::Process, Loss::Everything]);
+    }
+}

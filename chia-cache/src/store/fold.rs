@@ -1,0 +1,114 @@
+//! Bringing the index up to date: a layer is frozen, then folded into it, behind the operations.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::inner::{IndexState, Inner};
+use crate::error::Result;
+use crate::index::{Index, Snapshot, Totals};
+use crate::lock;
+use crate::table::Frozen;
+
+impl Inner {
+    /// Unlinks what may go, and folds the log into the index if it has grown enough or `force`.
+    pub(crate) fn upkeep(&self, force: bool) -> Result<()> {
+        let mut state = lock(&self.index);
+        if state.index.is_none() {
+            self.revive(&mut state)?;
+        }
+        self.unlink_ready();
+        if lock(&self.table).frozen.is_some() {
+            self.fold(&mut state)?;
+        }
+        let table = lock(&self.table);
+        let due = table.active.cost() >= self.tuning.fold_at || force && !table.active.is_empty();
+        drop(table);
+        if due {
+            self.freeze();
+            self.fold(&mut state)?;
+        }
+        Ok(())
+    }
+
+    fn freeze(&self) {
+        // Nobody is in the middle of syncing files that the new frozen layer would miss.
+        let _quiet = lock(&self.file_sync);
+        let mut writer = lock(&self.writer);
+        let unsynced = std::mem::take(&mut writer.unsynced);
+        let (epoch, position) = (writer.log.epoch(), writer.log.position());
+        lock(&self.table).freeze(epoch, position, unsynced);
+        writer.log.rotate();
+    }
+
+    fn fold(&self, state: &mut IndexState) -> Result<()> {
+        let Some(frozen) = lock(&self.table).frozen.clone() else {
+            return Ok(());
+        };
+        // The index must never name a file that a power loss can take.
+        self.sync_files(&frozen.unsynced)?;
+        // Files that this layer gave up go first, while the log still says so.
+        if self.gate.wait(frozen.position).is_ok() {
+            self.unlink_ready();
+            self.sync_unlinks()?;
+        }
+        let mut totals = state.totals;
+        totals.epoch = frozen.epoch;
+        totals.entries = frozen.entries;
+        totals.bytes = frozen.bytes;
+        totals.stopped = 0;
+        totals.next_generation = self.next_generation.load(Ordering::Acquire);
+        self.commit_fold(state, &frozen, totals)
+    }
+
+    fn commit_fold(
+        &self,
+        state: &mut IndexState,
+        frozen: &Frozen,
+        mut totals: Totals,
+    ) -> Result<()> {
+        let Some(index) = &state.index else { return Ok(()) };
+        match index.fold(&frozen.layer, &mut totals).and_then(|()| index.snapshot()) {
+            Ok(base) => {
+                self.folded(state, totals, base, frozen.position);
+                Ok(())
+            }
+            Err(e) => {
+                // redb does nothing any more after a failed write; a new one starts from the disk.
+                state.index = None;
+                let error = self.index_error("update", e);
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the index was not updated; it is tried again"
+                );
+                Err(error)
+            }
+        }
+    }
+
+    fn folded(&self, state: &mut IndexState, totals: Totals, base: Arc<Snapshot>, position: u64) {
+        state.totals = totals;
+        lock(&self.table).folded(base);
+        self.gate.settled(position);
+    }
+
+    /// Opens the index again after it failed. Does nothing once the store has stopped.
+    pub(crate) fn revive(&self, state: &mut IndexState) -> Result<()> {
+        if lock(&self.owner).is_none() {
+            return Ok(());
+        }
+        let error = |e| self.index_error("open", e);
+        let index = Index::open(&*self.io, &self.paths.index).map_err(error)?;
+        let found = index.totals().map_err(error)?;
+        let base = index.snapshot().map_err(error)?;
+        let frozen = lock(&self.table).frozen.clone();
+        match (found, frozen) {
+            // The fold that failed got through after all.
+            (Some((_, totals)), Some(frozen)) if totals.epoch == frozen.epoch => {
+                self.folded(state, totals, base, frozen.position);
+            }
+            _ => lock(&self.table).rebase(base),
+        }
+        state.index = Some(index);
+        Ok(())
+    }
+}
