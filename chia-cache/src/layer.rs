@@ -25,6 +25,14 @@ pub(crate) struct Slot {
     pub(crate) value: Option<Bytes>,
 }
 
+/// What a touch did.
+#[derive(Debug)]
+pub(crate) enum Touch {
+    AlreadyNewest,
+    Moved(Tag),
+    Unknown,
+}
+
 /// What a layer says of a tag.
 #[derive(Debug)]
 pub(crate) enum Seen<'a> {
@@ -72,13 +80,14 @@ impl Layer {
     }
 
     /// Makes an entry the most recently used one, if it is here.
-    pub(crate) fn touch(&mut self, tag: &str, at: u64) -> bool {
-        match self.live.get_mut(tag) {
-            Some(slot) => {
+    pub(crate) fn touch(&mut self, tag: &str, at: u64) -> Touch {
+        let newest = self.live.peek_mru().is_some_and(|(newest, _)| **newest == *tag);
+        match self.live.get_key_value_mut(tag) {
+            Some((tag, slot)) => {
                 slot.last_read = at;
-                true
+                if newest { Touch::AlreadyNewest } else { Touch::Moved(Arc::clone(tag)) }
             }
-            None => false,
+            None => Touch::Unknown,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::index::Snapshot;
-use crate::layer::{Layer, Seen, Slot, Tag};
+use crate::layer::{Layer, Seen, Slot, Tag, Touch};
 use crate::meta::Meta;
 
 /// A layer that no longer changes and is on its way into the index.
@@ -32,7 +32,14 @@ pub(crate) struct Table {
     pub(crate) bytes: u64,
     /// Goes up whenever a layer moves, so that what was seen before can be told from what is.
     pub(crate) turn: u64,
+    /// Reads that the log does not know of yet. They go there with the next change: a read alone is
+    /// not worth a write.
+    pub(crate) touched: Vec<(Tag, u64)>,
 }
+
+/// The most reads that one change takes to the log. More would slow it down, and what a crash then
+/// takes is only the order in which entries leave.
+const MAX_TOUCHED: usize = 256;
 
 /// What the layers say of a tag.
 #[derive(Debug)]
@@ -50,7 +57,15 @@ pub(crate) enum Overlay {
 
 impl Table {
     pub(crate) fn new(base: Arc<Snapshot>, entries: u64, bytes: u64) -> Self {
-        Self { active: Layer::new(), frozen: None, base, entries, bytes, turn: 0 }
+        Self {
+            active: Layer::new(),
+            frozen: None,
+            base,
+            entries,
+            bytes,
+            turn: 0,
+            touched: Vec::new(),
+        }
     }
 
     pub(crate) fn overlay(&self, tag: &str) -> Overlay {
@@ -125,18 +140,26 @@ impl Table {
 
     /// Makes the entry the most recently used one. `turn` is when `meta` was seen: the entry may be
     /// gone since, and if layers have moved there is no telling, so the touch is dropped.
-    pub(crate) fn touch(&mut self, tag: &str, meta: &Arc<Meta>, turn: u64, at: u64) -> bool {
-        if self.active.touch(tag, at) {
-            return true;
+    pub(crate) fn touch(&mut self, tag: &str, meta: &Arc<Meta>, turn: u64, at: u64) {
+        match self.active.touch(tag, at) {
+            Touch::AlreadyNewest => return,
+            Touch::Moved(tag) => return self.note_touch(tag, at),
+            Touch::Unknown => {}
         }
         let known = matches!(self.active.see(tag), Seen::Unknown)
             && !matches!(self.frozen_overlay(tag), Overlay::Gone);
-        if !known || self.turn != turn {
-            return false;
+        if known && self.turn == turn {
+            let slot = Slot { meta: Arc::clone(meta), last_read: at, written: false, value: None };
+            let tag: Tag = tag.into();
+            self.active.put(Arc::clone(&tag), slot);
+            self.note_touch(tag, at);
         }
-        let slot = Slot { meta: Arc::clone(meta), last_read: at, written: false, value: None };
-        self.active.put(tag.into(), slot);
-        true
+    }
+
+    fn note_touch(&mut self, tag: Tag, at: u64) {
+        if self.touched.len() < MAX_TOUCHED {
+            self.touched.push((tag, at));
+        }
     }
 
     /// Starts a new layer and freezes the one that was active.

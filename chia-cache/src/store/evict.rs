@@ -28,7 +28,7 @@ impl Inner {
         self.admit()?;
         let mut writer = lock(&self.writer);
         let files = self.file_names()?;
-        self.append(&mut writer, &[Op::Clear], &[])?;
+        self.append(&mut writer, vec![Op::Clear], &[])?;
         let position = writer.log.position();
         let mut table = lock(&self.table);
         let removed = table.entries;

@@ -241,7 +241,7 @@ impl Inner {
             victims.iter().map(|(tag, _)| Op::Remove { tag: tag.to_string() }).collect();
         ops.push(Op::Put { tag: tag.to_string(), meta: (*slot.meta).clone() });
         let value = slot.value.clone().unwrap_or_default();
-        self.append(writer, &ops, &value).inspect_err(|_| writer.victims.reset())?;
+        self.append(writer, ops, &value).inspect_err(|_| writer.victims.reset())?;
         if let Place::File { synced: false, .. } = slot.meta.place {
             writer.unsynced.extend(files::name(&tag, &slot.meta));
         }
@@ -264,7 +264,7 @@ impl Inner {
     ) -> Result<u64> {
         let ops: Vec<Op> =
             victims.iter().map(|(tag, _)| Op::Remove { tag: tag.to_string() }).collect();
-        self.append(writer, &ops, &[]).inspect_err(|_| writer.victims.reset())?;
+        self.append(writer, ops, &[]).inspect_err(|_| writer.victims.reset())?;
         let position = writer.log.position();
         let mut table = lock(&self.table);
         match evicted {
@@ -291,10 +291,14 @@ impl Inner {
         }
     }
 
-    pub(crate) fn append(&self, writer: &mut Writer, ops: &[Op], value: &[u8]) -> Result<()> {
+    /// Appends a record, with the reads that happened since the last one.
+    pub(crate) fn append(&self, writer: &mut Writer, mut ops: Vec<Op>, value: &[u8]) -> Result<()> {
+        let touched = std::mem::take(&mut lock(&self.table).touched);
+        let touches = touched.into_iter().map(|(tag, at)| Op::Touch { tag: tag.to_string(), at });
+        ops.splice(0..0, touches);
         writer
             .log
-            .append(ops, value)
+            .append(&ops, value)
             .map_err(|e| Error::io("append to the log in", &self.paths.private, e))?;
         self.gate.appended(writer.log.position(), writer.log.file());
         Ok(())

@@ -50,7 +50,7 @@ impl Inner {
         if !names.is_empty() {
             let mut writer = lock(&self.writer);
             if writer.log.epoch() == epoch {
-                self.append(&mut writer, &[Op::FilesSynced { before }], &[])?;
+                self.append(&mut writer, vec![Op::FilesSynced { before }], &[])?;
             }
         }
         Ok(())

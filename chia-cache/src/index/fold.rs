@@ -1,0 +1,87 @@
+//! Folding a layer into the tables.
+
+use std::io;
+
+use redb::{ReadableTable, WriteTransaction};
+
+use super::{ENTRIES, FILES, IndexError, ORDER, RECENCY, Result, Totals, row_meta};
+use crate::files;
+use crate::layer::{Layer, Slot};
+
+/// The tables while a layer is folded into them.
+pub(super) struct Fold<'t> {
+    entries: redb::Table<'t, &'static str, &'static [u8]>,
+    recency: redb::Table<'t, &'static str, (u64, u64)>,
+    order: redb::Table<'t, u64, &'static str>,
+    files: redb::Table<'t, &'static str, &'static str>,
+}
+
+impl<'t> Fold<'t> {
+    pub(super) fn new(txn: &'t WriteTransaction) -> Result<Self> {
+        Ok(Self {
+            entries: txn.open_table(ENTRIES)?,
+            recency: txn.open_table(RECENCY)?,
+            order: txn.open_table(ORDER)?,
+            files: txn.open_table(FILES)?,
+        })
+    }
+
+    pub(super) fn apply(mut self, layer: &Layer, totals: &mut Totals) -> Result<()> {
+        for tag in layer.dead() {
+            self.remove(tag)?;
+        }
+        let mut ranked: Vec<_> = layer.oldest_first().zip(totals.next_order..).collect();
+        // In key order the inserts walk each table once instead of jumping about in it.
+        ranked.sort_unstable_by_key(|((tag, _), _)| *tag);
+        let mut order = Vec::with_capacity(ranked.len());
+        for ((tag, slot), rank) in &ranked {
+            if slot.written {
+                self.write(tag, slot)?;
+            } else if self.entries.get(&***tag)?.is_none() {
+                continue;
+            }
+            if let Some(old) = self.recency.insert(&***tag, (*rank, slot.last_read))? {
+                self.order.remove(old.value().0)?;
+            }
+            order.push((*rank, *tag));
+        }
+        order.sort_unstable();
+        for (rank, tag) in order {
+            self.order.insert(rank, &**tag)?;
+            totals.next_order = rank + 1;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, tag: &str, slot: &Slot) -> Result<()> {
+        let mut row =
+            postcard::to_allocvec(&*slot.meta).map_err(|e| IndexError::Io(io::Error::other(e)))?;
+        row.extend_from_slice(slot.value.as_deref().unwrap_or_default());
+        let old = match self.entries.insert(tag, &*row)? {
+            Some(old) => row_meta(tag, old.value()).and_then(|meta| files::name(tag, &meta)),
+            None => None,
+        };
+        if let Some(name) = old {
+            self.files.remove(&*name)?;
+        }
+        if let Some(name) = files::name(tag, &slot.meta) {
+            self.files.insert(&*name, tag)?;
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, tag: &str) -> Result<()> {
+        let name = match self.entries.remove(tag)? {
+            Some(old) => row_meta(tag, old.value()).and_then(|meta| files::name(tag, &meta)),
+            None => return Ok(()),
+        };
+        if let Some(name) = name {
+            self.files.remove(&*name)?;
+        }
+        let old = self.recency.remove(tag)?.map(|old| old.value().0);
+        if let Some(rank) = old {
+            self.order.remove(rank)?;
+        }
+        Ok(())
+    }
+}

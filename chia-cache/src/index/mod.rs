@@ -1,0 +1,184 @@
+//! The index: a redb database that holds every entry as of the last fold, small values included.
+
+mod fold;
+mod snapshot;
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::{Database, ReadableDatabase, TableDefinition, TableError};
+
+use crate::io::{IndexBackend, Io, Open};
+use crate::layer::Layer;
+use crate::meta::Meta;
+use fold::Fold;
+pub(crate) use snapshot::Snapshot;
+
+/// Tag → facts and, for inline entries, the value.
+const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries");
+/// Tag → place in the LRU order and time of the last read.
+const RECENCY: TableDefinition<'_, &str, (u64, u64)> = TableDefinition::new("recency");
+/// Place in the LRU order → tag.
+const ORDER: TableDefinition<'_, u64, &str> = TableDefinition::new("order");
+/// File name → tag.
+const FILES: TableDefinition<'_, &str, &str> = TableDefinition::new("files");
+/// The numbers of [`Totals`], and the format.
+const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
+
+/// Memory for pages of the index, in bytes.
+const PAGE_CACHE: usize = 48 * 1024 * 1024;
+
+/// What the index says of the store as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    /// The newest log that the index has caught up with.
+    pub(crate) epoch: u64,
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    /// The next place in the LRU order.
+    pub(crate) next_order: u64,
+    /// The next generation of a file.
+    pub(crate) next_generation: u64,
+    /// When the directory was modified last, in nanoseconds since 1970, as of a clean stop; else 0.
+    pub(crate) stopped: u64,
+    /// Tells this store's files from another's.
+    pub(crate) store: u64,
+}
+
+impl Totals {
+    fn fields(&mut self) -> [(&'static str, &mut u64); 7] {
+        [
+            ("epoch", &mut self.epoch),
+            ("entries", &mut self.entries),
+            ("bytes", &mut self.bytes),
+            ("next_order", &mut self.next_order),
+            ("next_generation", &mut self.next_generation),
+            ("stopped", &mut self.stopped),
+            ("store", &mut self.store),
+        ]
+    }
+}
+
+/// Any failure of the index.
+pub(crate) type IndexError = redb::Error;
+type Result<T, E = IndexError> = std::result::Result<T, E>;
+
+/// Runs redb code. redb trusts what its file says of itself, so damage that it does not notice can make
+/// it panic; that must not take the program down.
+fn guarded<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err(IndexError::Corrupted("redb panicked over the file".to_owned())))
+}
+
+/// The open index.
+#[derive(Debug)]
+pub(crate) struct Index {
+    db: Database,
+}
+
+impl Index {
+    /// Opens or creates the index. After a crash redb repairs it from the allocator state that every
+    /// fold saves, which takes no longer for more data.
+    pub(crate) fn open(io: &dyn Io, path: &Path) -> Result<Self> {
+        let file = io.open(path, Open::Create)?;
+        guarded(|| {
+            let mut builder = Database::builder();
+            let db = builder.set_cache_size(PAGE_CACHE).create_with_backend(IndexBackend(file))?;
+            Ok(Self { db })
+        })
+    }
+
+    /// The format number and the totals; `None` if the index is new.
+    pub(crate) fn totals(&self) -> Result<Option<(u32, Totals)>> {
+        guarded(|| self.read_totals())
+    }
+
+    fn read_totals(&self) -> Result<Option<(u32, Totals)>> {
+        let txn = self.db.begin_read()?;
+        let table = match txn.open_table(NUMBERS) {
+            Ok(table) => table,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(e) => return Err(e.into()),
+        };
+        let mut totals = Totals::default();
+        for (name, number) in totals.fields() {
+            *number = table.get(name)?.map_or(0, |found| found.value());
+        }
+        let format = table.get("format")?.map_or(0, |found| found.value());
+        Ok(Some((u32::try_from(format).unwrap_or(u32::MAX), totals)))
+    }
+
+    /// Brings the index up to date with a layer, in one durable commit.
+    pub(crate) fn fold(&self, layer: &Layer, totals: &mut Totals) -> Result<()> {
+        guarded(|| self.commit(layer, totals))
+    }
+
+    fn commit(&self, layer: &Layer, totals: &mut Totals) -> Result<()> {
+        let mut txn = self.db.begin_write()?;
+        txn.set_quick_repair(true);
+        if layer.is_cleared() {
+            txn.delete_table(ENTRIES)?;
+            txn.delete_table(RECENCY)?;
+            txn.delete_table(ORDER)?;
+            txn.delete_table(FILES)?;
+        }
+        Fold::new(&txn)?.apply(layer, totals)?;
+        {
+            let mut numbers = txn.open_table(NUMBERS)?;
+            numbers.insert("format", u64::from(crate::FORMAT_VERSION))?;
+            for (name, number) in totals.fields() {
+                numbers.insert(name, *number)?;
+            }
+        }
+        txn.commit()?;
+        Ok(())
+    }
+
+    /// The state as of the last fold.
+    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        guarded(|| Ok(Arc::new(Snapshot::new(&self.db.begin_read()?)?)))
+    }
+}
+
+/// Facts and inline value of a row. A row that does not decode is damage, and the entry is gone: it
+/// must not stand in the way of the others.
+fn parse<'a>(tag: &str, row: &'a [u8]) -> Option<(Meta, &'a [u8])> {
+    match postcard::take_from_bytes(row) {
+        Ok(parsed) => Some(parsed),
+        Err(error) => {
+            tracing::warn!(tag, %error, "a damaged entry of the index is ignored");
+            None
+        }
+    }
+}
+
+fn row_meta(tag: &str, row: &[u8]) -> Option<Meta> {
+    Some(parse(tag, row)?.0)
+}
+
+/// Whether the error says that the index does not make sense, rather than that the disk failed.
+pub(crate) fn is_damage(error: &IndexError) -> bool {
+    match error {
+        IndexError::Io(e) => {
+            matches!(e.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+        }
+        IndexError::Corrupted(_)
+        | IndexError::UpgradeRequired(_)
+        | IndexError::RepairAborted
+        | IndexError::TableTypeMismatch { .. }
+        | IndexError::TableIsMultimap(_)
+        | IndexError::TypeDefinitionChanged { .. }
+        | IndexError::TableDoesNotExist(_) => true,
+        _ => false,
+    }
+}
+
+/// An index error as the I/O error that it stands for.
+pub(crate) fn to_io(error: IndexError) -> io::Error {
+    match error {
+        IndexError::Io(e) => e,
+        other => io::Error::other(other),
+    }
+}
