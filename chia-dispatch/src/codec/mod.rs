@@ -5,6 +5,7 @@
 //! and with 64-bit lengths. Format: the documentation of CPython's `Lib/pickletools.py`.
 
 mod blob;
+mod wide;
 
 use std::any::Any;
 
@@ -71,6 +72,7 @@ pub fn decode<T: Value>(bytes: &Bytes) -> Result<T> {
         return slot.take().ok_or_else(|| wrong_type::<T>("nothing"));
     }
     serde_pickle::from_slice(bytes, serde_pickle::DeOptions::new())
+        .or_else(|error| if wide::is_cure_for(&error) { wide::decode(bytes) } else { Err(error) })
         .map_err(|error| wrong_type::<T>("other data").with_source(error))
 }
 
@@ -106,10 +108,33 @@ mod tests {
         let value = Measured {
             name: "straße".into(),
             seconds: 0.1,
-            counts: [("a".to_owned(), i64::MAX as u64)].into(),
+            counts: [("a".to_owned(), 7)].into(),
             raw: Blob::from(vec![0, 255, 10]),
         };
         assert_eq!(decode::<Measured>(&encode(&value).unwrap()).unwrap(), value);
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    enum Shape {
+        Empty,
+        One(u64),
+        Two(u64, Option<u64>),
+        Named { digest: u64, by_digest: BTreeMap<u64, Vec<(u64, String)>> },
+    }
+
+    #[test]
+    fn r24_integers_of_the_full_width_come_back() {
+        let by_digest = [(u64::MAX, vec![(u64::MAX, "x".to_owned())])].into();
+        let shapes = vec![
+            Shape::Empty,
+            Shape::One(u64::MAX),
+            Shape::Two(u64::MAX, None),
+            Shape::Two(1, Some(u64::MAX)),
+            Shape::Named { digest: u64::MAX, by_digest },
+        ];
+        assert_eq!(decode::<Vec<Shape>>(&encode(&shapes).unwrap()).unwrap(), shapes);
+        let error = decode::<u32>(&encode(&u64::MAX).unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
     }
 
     #[test]
@@ -122,6 +147,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn r24_every_number_comes_back(value in any::<u64>(), signed in any::<i64>()) {
+            prop_assert_eq!(decode::<(u64, i64)>(&encode(&(value, signed)).unwrap()).unwrap(), (value, signed));
+        }
+
         #[test]
         fn r24_blobs_come_back_as_they_went(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
             let blob = Blob::from(bytes);
