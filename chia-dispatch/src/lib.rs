@@ -15,6 +15,8 @@ mod error;
 mod host;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(feature = "pool")]
+pub mod pool;
 #[cfg(feature = "loop")]
 mod registry;
 mod resources;
@@ -40,6 +42,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use host::{Actor, Host, Job, Place, TaskContext};
 #[cfg(feature = "local")]
 pub use local::LocalBackend;
+#[cfg(feature = "pool")]
+pub use pool::ProcessPool;
 #[cfg(feature = "loop")]
 pub use registry::{
     Arguments, Condition, Function, IntoArg, IntoArguments, Provider, Registry, Shown, Site,
