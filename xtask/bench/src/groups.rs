@@ -1,5 +1,6 @@
 //! The table of groups. A new group is a module and one line here.
 
+use crate::cache;
 use crate::dispatch;
 use crate::report::Report;
 
@@ -14,8 +15,22 @@ pub struct Group {
 }
 
 /// Every group, in the order in which they run.
-pub const GROUPS: &[Group] = &[Group {
-    name: "dispatch",
-    about: "a call on the in-process backend, beside a bare tokio::spawn",
-    run: dispatch::run,
-}];
+pub const GROUPS: &[Group] = &[
+    Group {
+        name: "cache-values",
+        about: "the store, one thread, by size of value",
+        run: cache::values::run,
+    },
+    Group { name: "cache-threads", about: "the store, many threads", run: cache::threads::run },
+    Group {
+        name: "cache-open",
+        about: "the store, opening and first reads",
+        run: cache::open::run,
+    },
+    Group { name: "cache-repair", about: "repairs of the index", run: cache::repair::run },
+    Group {
+        name: "dispatch",
+        about: "a call on the in-process backend, beside a bare tokio::spawn",
+        run: dispatch::run,
+    },
+];

@@ -17,6 +17,7 @@
 //! report.add(Figure::versus("100 numbers", "ns", ours, reference).aim(Aim::RatioAtMost(1000.0)));
 //! ```
 
+pub mod cache;
 pub mod dispatch;
 pub mod figure;
 pub mod groups;

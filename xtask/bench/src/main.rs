@@ -1,7 +1,7 @@
 //! The program behind `cargo xtask bench`.
 
 use chia_bench::groups::GROUPS;
-use chia_bench::{Output, Report};
+use chia_bench::{Output, Report, cache};
 use clap::Parser;
 
 /// Measure ours against its peers, in one run.
@@ -20,6 +20,9 @@ struct Flags {
 }
 
 fn main() -> anyhow::Result<()> {
+    if cache::probe::run()? {
+        return Ok(());
+    }
     let flags = Flags::parse();
     let output = match (flags.json, flags.markdown) {
         (true, _) => Output::Json,
