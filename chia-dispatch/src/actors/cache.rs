@@ -28,31 +28,56 @@ pub struct CacheInit {
     pub lock_wait: Duration,
 }
 
+impl CacheInit {
+    /// What was packed for [`open_cache`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) when it cannot be read.
+    pub fn from_bytes(bytes: &Bytes) -> Result<Self> {
+        unpack(bytes).map(|(init, _)| init)
+    }
+
+    /// As [`open_cache`] takes it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) when it cannot be packed.
+    pub fn to_bytes(&self) -> Result<Bytes> {
+        pack(self, &[])
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cache`] when it does not open.
+    pub fn open(&self) -> Result<Store> {
+        let options =
+            Options::new(self.budget).durability(self.durability).lock_wait(self.lock_wait);
+        let store = Store::open(&self.dir, options).map_err(failed)?;
+        let report = store.open_report();
+        if report.is_notable() {
+            tracing::warn!(dir = %self.dir.display(), %report, "opening the cache found");
+        }
+        Ok(store)
+    }
+}
+
 /// Opens the cache actor from a packed [`CacheInit`].
 ///
 /// # Errors
 /// [`ErrorKind::Cache`] when the store does not open.
 pub fn open_cache(init: Bytes, _context: TaskContext) -> Result<Box<dyn Actor>> {
-    let (init, _): (CacheInit, _) = unpack(&init)?;
-    CacheActor::open(&init).map(|actor| Box::new(actor) as Box<dyn Actor>)
+    CacheInit::from_bytes(&init)?.open().map(serve_cache)
+}
+
+/// Serves a store that is open already, for hosts that use it in other ways as well.
+#[must_use]
+pub fn serve_cache(store: Store) -> Box<dyn Actor> {
+    Box::new(CacheActor { store })
 }
 
 /// The actor itself: requests in, answers out.
 struct CacheActor {
     store: Store,
-}
-
-impl CacheActor {
-    fn open(init: &CacheInit) -> Result<Self> {
-        let options =
-            Options::new(init.budget).durability(init.durability).lock_wait(init.lock_wait);
-        let store = Store::open(&init.dir, options).map_err(failed)?;
-        let report = store.open_report();
-        if report.is_notable() {
-            tracing::warn!(dir = %init.dir.display(), %report, "opening the cache found");
-        }
-        Ok(Self { store })
-    }
 }
 
 #[async_trait]

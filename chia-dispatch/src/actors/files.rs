@@ -30,6 +30,16 @@ pub struct FilesInit {
     pub allowed: BTreeSet<PathBuf>,
 }
 
+impl FilesInit {
+    /// What was packed for [`open_files`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] when it cannot be read.
+    pub fn from_bytes(bytes: &Bytes) -> Result<Self> {
+        unpack(bytes).map(|(init, _)| init)
+    }
+}
+
 /// What a file server did so far, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileServerStats {
@@ -48,9 +58,14 @@ pub struct FileServerStats {
 /// # Errors
 /// [`ErrorKind::Protocol`] when that cannot be read.
 pub fn open_files(init: Bytes, context: TaskContext) -> Result<Box<dyn Actor>> {
-    let (init, _): (FilesInit, _) = unpack(&init)?;
-    let node = context.place().node.clone();
-    Ok(Box::new(FileServer { allowed: init.allowed, node, served: 0.into(), refused: 0.into() }))
+    Ok(serve_files(FilesInit::from_bytes(&init)?, &context.place().node))
+}
+
+/// Serves files on a node, for hosts that make no context.
+#[must_use]
+pub fn serve_files(init: FilesInit, node: &str) -> Box<dyn Actor> {
+    let (served, refused) = Default::default();
+    Box::new(FileServer { allowed: init.allowed, node: node.to_owned(), served, refused })
 }
 
 struct FileServer {

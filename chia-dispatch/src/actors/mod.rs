@@ -12,9 +12,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use cache::{CACHE_KIND, CacheInit, open_cache};
+pub use cache::{CACHE_KIND, CacheInit, open_cache, serve_cache};
 pub use cache_client::{CacheClient, CacheEntry, CacheOptions};
-pub use files::{FILES_KIND, FileClient, FileServerStats, FilesInit, open_files};
+pub use files::{FILES_KIND, FileClient, FileServerStats, FilesInit, open_files, serve_files};
 
 use crate::error::{Error, ErrorKind, Result};
 
