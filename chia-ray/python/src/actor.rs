@@ -1,0 +1,80 @@
+//! The actors of chia-dispatch, hosted by a Ray actor: bytes in, bytes out.
+
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use chia_dispatch::actors::{
+    CACHE_KIND, CacheInit, FILES_KIND, FilesInit, serve_cache, serve_files,
+};
+use chia_dispatch::{Error, ErrorKind};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use tokio::runtime::Runtime;
+
+use crate::error;
+
+/// Runs what actors await. One a process, and only in processes that host an actor.
+static RUNTIME: LazyLock<Result<Runtime, std::io::Error>> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("chia-actor").build()
+});
+
+/// A living actor of chia-dispatch. Calls may overlap, from any thread; none holds the GIL.
+#[pyclass(frozen, module = "chia._native")]
+pub(crate) struct Actor {
+    inner: Arc<dyn chia_dispatch::Actor>,
+}
+
+impl Actor {
+    pub(crate) fn new(inner: Box<dyn chia_dispatch::Actor>) -> Self {
+        Self { inner: inner.into() }
+    }
+
+    /// Runs a method and waits for it.
+    pub(crate) fn ask(
+        &self,
+        py: Python<'_>,
+        method: &str,
+        payload: Bytes,
+        args: Vec<Bytes>,
+    ) -> PyResult<Bytes> {
+        let answer = py.detach(|| {
+            let runtime = RUNTIME.as_ref().map_err(|cause| {
+                Error::new(ErrorKind::Unavailable, format!("no runtime for actors: {cause}"))
+            })?;
+            runtime.block_on(self.inner.call(method, payload, args))
+        });
+        answer.map_err(|cause| error::dispatch(&cause))
+    }
+}
+
+#[pymethods]
+impl Actor {
+    /// Makes an actor of a kind from what its maker packed for it.
+    #[new]
+    fn open(py: Python<'_>, kind: &str, init: &[u8], node: &str) -> PyResult<Self> {
+        let init = Bytes::copy_from_slice(init);
+        let made = py.detach(|| match kind {
+            CACHE_KIND => CacheInit::from_bytes(&init)?.open().map(serve_cache),
+            FILES_KIND => FilesInit::from_bytes(&init).map(|init| serve_files(init, node)),
+            _ => {
+                let message = format!("this module hosts no actors of kind `{kind}`");
+                Err(Error::new(ErrorKind::NotRegistered, message))
+            }
+        });
+        made.map(Self::new).map_err(|cause| error::dispatch(&cause))
+    }
+
+    /// Runs a method.
+    #[pyo3(signature = (method, payload, args = Vec::new()))]
+    fn call<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        payload: &[u8],
+        args: Vec<pyo3::pybacked::PyBackedBytes>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let args = args.into_iter().map(Bytes::from_owner).collect();
+        let answer = self.ask(py, method, Bytes::copy_from_slice(payload), args)?;
+        Ok(PyBytes::new(py, &answer))
+    }
+}

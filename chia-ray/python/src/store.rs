@@ -1,0 +1,174 @@
+//! The store.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chia_cache::{ByteSize, Durability, Entry, Replay};
+use chia_dispatch::actors::{CacheInit, serve_cache};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::actor::Actor;
+use crate::pieces::Pieces;
+use crate::{error, facts};
+
+/// A value with the facts of its entry.
+type Found<'py> = (Bound<'py, PyBytes>, Bound<'py, PyDict>);
+
+/// Values up to this size are gathered in memory; larger ones stream.
+const GATHER: usize = 1024 * 1024;
+
+/// Packs what a cache is opened with, for [`Store`] and for the cache actor of any backend.
+#[pyfunction]
+pub(crate) fn cache_init<'py>(
+    py: Python<'py>,
+    dir: PathBuf,
+    budget: u64,
+    durability: &str,
+    lock_wait: f64,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let durability = match durability {
+        "durable" => Durability::Durable,
+        "relaxed" => Durability::Relaxed,
+        _ => {
+            let message = format!("`{durability}` is neither `durable` nor `relaxed`");
+            return Err(PyValueError::new_err(message));
+        }
+    };
+    let lock_wait = Duration::try_from_secs_f64(lock_wait)
+        .map_err(|cause| PyValueError::new_err(format!("lock_wait: {cause}")))?;
+    let init = CacheInit { dir, budget: ByteSize::new(budget), durability, lock_wait };
+    let packed = init.to_bytes().map_err(|cause| error::dispatch(&cause))?;
+    Ok(PyBytes::new(py, &packed))
+}
+
+/// The LRU store of a directory. Its methods may overlap, from any thread; none holds the GIL while
+/// it waits for the disk.
+#[pyclass(frozen, module = "chia._native")]
+pub(crate) struct Store {
+    inner: chia_cache::Store,
+}
+
+#[pymethods]
+impl Store {
+    /// Opens the store of a packed [`cache_init`].
+    #[new]
+    fn open(py: Python<'_>, init: &[u8]) -> PyResult<Self> {
+        let init = Bytes::copy_from_slice(init);
+        let opened = py.detach(|| CacheInit::from_bytes(&init)?.open());
+        opened.map(|inner| Self { inner }).map_err(|cause| error::dispatch(&cause))
+    }
+
+    /// The same store as the actor that loops in Rust speak to.
+    fn actor(&self) -> Actor {
+        Actor::new(serve_cache(self.inner.clone()))
+    }
+
+    /// Keeps a value, given as buffers that belong together. Returns what was done, in one word.
+    #[pyo3(signature = (tag, value, origin = "manual", function = None, compute_seconds = None))]
+    fn write(
+        &self,
+        py: Python<'_>,
+        tag: &str,
+        value: Vec<Bound<'_, PyAny>>,
+        origin: &str,
+        function: Option<String>,
+        compute_seconds: Option<f64>,
+    ) -> PyResult<&'static str> {
+        let entry = facts::new_entry(origin, function, compute_seconds)?;
+        let mut pieces = Pieces::new(&value)?;
+        let small = pieces.len() <= GATHER;
+        let written = py.detach(|| {
+            if small {
+                let mut bytes = Vec::with_capacity(pieces.len());
+                // Reading memory fails only for a broken buffer; the store then reports it.
+                if std::io::Read::read_to_end(&mut pieces, &mut bytes).is_ok() {
+                    return self.inner.write(tag, bytes, &entry);
+                }
+            }
+            self.inner.write_from(tag, &mut pieces, &entry)
+        });
+        written.map(facts::written).map_err(|cause| error::cache(&cause))
+    }
+
+    /// The value under a tag with its facts, or `None`. It counts as used.
+    fn read<'py>(&self, py: Python<'py>, tag: &str) -> PyResult<Option<Found<'py>>> {
+        let entry = self.wait(py, |store| store.read(tag))?;
+        entry.map(|entry| found(py, &entry)).transpose()
+    }
+
+    /// As `read`, if the entry may stand for a computation of `function`; otherwise why not.
+    fn replay<'py>(
+        &self,
+        py: Python<'py>,
+        tag: &str,
+        function: &str,
+    ) -> PyResult<(Option<Found<'py>>, Option<String>)> {
+        match self.wait(py, |store| store.replay(tag, function))? {
+            Replay::Hit(entry) => Ok((Some(found(py, &entry)?), None)),
+            Replay::Miss(why) => Ok((None, Some(why.to_string()))),
+        }
+    }
+
+    /// Whether there is a value under a tag. Does not count as use.
+    fn has(&self, py: Python<'_>, tag: &str) -> PyResult<bool> {
+        self.wait(py, |store| store.has(tag))
+    }
+
+    /// The facts of an entry, or `None`. Does not count as use.
+    fn facts<'py>(&self, py: Python<'py>, tag: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let known = self.wait(py, |store| store.facts(tag))?;
+        known.map(|known| facts::facts(py, &known)).transpose()
+    }
+
+    /// Removes an entry; whether there was one.
+    fn evict(&self, py: Python<'_>, tag: &str) -> PyResult<bool> {
+        self.wait(py, |store| store.evict(tag))
+    }
+
+    /// Removes every entry; how many there were.
+    fn flush(&self, py: Python<'_>) -> PyResult<u64> {
+        self.wait(py, chia_cache::Store::flush)
+    }
+
+    /// All tags, sorted.
+    fn keys(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.wait(py, chia_cache::Store::keys)
+    }
+
+    /// What the entries count against the budget.
+    fn size_bytes(&self) -> u64 {
+        self.inner.size_bytes()
+    }
+
+    /// The state and the counters since the store was opened.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        facts::stats(py, &self.inner.stats())
+    }
+
+    /// Writes every entry to a directory as a pickle of `(tag, value)`; how many there were.
+    fn export(&self, py: Python<'_>, dir: PathBuf) -> PyResult<u64> {
+        self.wait(py, |store| store.export(&dir))
+    }
+
+    /// Stops cleanly. Operations fail from then on.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.wait(py, |store| store.clone().close())
+    }
+}
+
+impl Store {
+    fn wait<R: Send>(
+        &self,
+        py: Python<'_>,
+        step: impl FnOnce(&chia_cache::Store) -> chia_cache::Result<R> + Send,
+    ) -> PyResult<R> {
+        py.detach(|| step(&self.inner)).map_err(|cause| error::cache(&cause))
+    }
+}
+
+fn found<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Found<'py>> {
+    Ok((PyBytes::new(py, &entry.value), facts::facts(py, &entry.facts)?))
+}
