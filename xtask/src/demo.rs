@@ -8,12 +8,9 @@ use crate::repo;
 use crate::shell::Shell;
 use crate::{interpreters, venv};
 
-/// An example, how its run is called, and what it gets besides the common options.
-const RUNS: [(&str, &str, &[&str]); 3] = [
-    ("bypass_cache", "cold", &["--flush"]),
-    ("bypass_cache", "warm", &[]),
-    ("design_space", "once", &["--flush"]),
-];
+/// The runs: the first example cold and then warm, the second once.
+const RUNS: [(&str, &[&str]); 3] =
+    [("bypass_cache", &["--flush"]), ("bypass_cache", &[]), ("design_space", &["--flush"])];
 
 /// Builds the examples once and runs them; progress and summaries (or JSON) are theirs.
 pub(crate) fn run(flags: &Demo) -> anyhow::Result<()> {
@@ -27,11 +24,11 @@ pub(crate) fn run(flags: &Demo) -> anyhow::Result<()> {
         Backend::Ray => Some(venv::with_ray(&shell, venv::RAY, &interpreters::preferred()?)?),
     };
     let caches = flags.cache_dir.clone().unwrap_or_else(|| repo::target().join("demo"));
-    for (example, _, _) in RUNS {
+    for (example, _) in RUNS {
         shell.run(repo::cargo().args(["build", "--quiet", "-p", package, "--example", example]))?;
     }
-    for (example, run, extra) in RUNS {
-        shell.say(&format!("\n{example}, {run}, on {backend}"))?;
+    for (example, extra) in RUNS {
+        shell.say("")?;
         let mut command = Command::new(program(example));
         command.args(["--backend", backend]).arg("--cache-dir").arg(cache(&caches, example));
         command.args(extra).args(flags.json.then_some("--json")).current_dir(repo::top());
