@@ -82,12 +82,12 @@ impl Pair {
                 assert_eq!(found, self.model.read(&tag).map(|item| item.value.clone()));
             }
             Step::Has(tag) => {
-                assert_eq!(self.store.has(&tag).unwrap(), self.model.get(&tag).is_some())
+                assert_eq!(self.store.has(&tag).unwrap(), self.model.get(&tag).is_some());
             }
             Step::Replay(tag, function) => self.replay(&tag, function),
             Step::Evict(tag) => assert_eq!(self.store.evict(&tag).unwrap(), self.model.evict(&tag)),
             Step::Flush => {
-                assert_eq!(self.store.flush().unwrap(), self.model.items.drain(..).count() as u64)
+                assert_eq!(self.store.flush().unwrap(), self.model.items.drain(..).count() as u64);
             }
             Step::SetBudget(budget) => {
                 self.store.set_budget(ByteSize::new(budget)).unwrap();
