@@ -1,0 +1,34 @@
+//! The body of the fuzz target `open_directory`, over random damage, without a fuzzer.
+
+use std::time::{Duration, Instant};
+
+#[path = "fuzz_bodies/open_directory.rs"]
+mod body;
+
+const SPEND: Duration = Duration::from_secs(4);
+
+#[test]
+fn r17_no_damage_to_a_directory_makes_it_fail_or_serve_a_wrong_value() {
+    let mut random = fastrand::Rng::with_seed(17);
+    let (start, mut opened, mut served) = (Instant::now(), 0_u64, 0);
+    while start.elapsed() < SPEND {
+        let orders = random.usize(..4);
+        let input: Vec<u8> = (0..orders).flat_map(|_| order(&mut random)).collect();
+        served += body::open_directory(&input);
+        opened += 1;
+    }
+    eprintln!("{opened} directories opened, {served} values came through");
+    assert!(opened > 20 && served > opened, "{opened} opened, {served} values came through");
+}
+
+/// One order of the body's language: file, kind of damage, place, length, bytes.
+fn order(random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut order: Vec<u8> = (0..4).map(|_| random.u8(..)).collect();
+    if random.bool() {
+        order[3] = 0; // near the start or the end
+    }
+    let len = random.u8(..40);
+    order.push(len);
+    order.extend((0..len).map(|_| random.u8(..)));
+    order
+}
