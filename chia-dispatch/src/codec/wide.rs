@@ -9,7 +9,7 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
-use serde_pickle::{DeOptions, Error, ErrorCode, Value};
+use serde_pickle::{DeOptions, Error, ErrorCode, HashableValue, Value};
 
 /// The value of a pickle, whatever the size of its integers, if the type holds them.
 pub(super) fn decode<T: DeserializeOwned>(pickle: &[u8]) -> Result<T, Error> {
@@ -50,7 +50,7 @@ impl<'de> Deserializer<'de> for Wide {
             Value::String(value) => visitor.visit_string(value),
             Value::List(values) | Value::Tuple(values) => visitor.visit_seq(seq(values)),
             Value::Set(values) | Value::FrozenSet(values) => {
-                visitor.visit_seq(seq(values.into_iter().map(|value| value.into_value()).collect()))
+                visitor.visit_seq(seq(values.into_iter().map(HashableValue::into_value).collect()))
             }
             Value::Dict(entries) => visitor.visit_map(MapDeserializer::new(
                 entries.into_iter().map(|(key, value)| (Wide(key.into_value()), Wide(value))),

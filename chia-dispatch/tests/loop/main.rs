@@ -5,6 +5,7 @@
 mod bypass;
 mod cache;
 mod calls;
+mod dead_cache;
 mod files;
 mod nested;
 mod program;
