@@ -1,7 +1,7 @@
 //! The cells that need Python or Ray: the Python package's own tests and the Rust suites that run
 //! on real clusters. Each makes its environment first, which is quick when it is there.
 //!
-//! * `chia-ray/tests/*.rs` run with `CHIA_RAY_PYTHON`, the Python of the environment;
+//! * `chia-ray/tests` run with `CHIA_RAY_PYTHON`, the Python of the environment, and may not skip;
 //! * `chia-ray/python/tests/unit` needs no cluster, `chia-ray/python/tests/cluster` starts its own.
 
 use std::path::Path;
@@ -60,7 +60,7 @@ fn rust_suite(suite: &str, ray: &'static str, python: &Interpreter) -> Cell {
         let program = venv::with_ray(shell, ray, &python)?;
         let mut test = repo::cargo();
         test.args(["test", "-p", CRATE, "--all-features", "--test", &suite]);
-        run_tests(shell, test.env("CHIA_RAY_PYTHON", program))
+        run_tests(shell, test.env("CHIA_RAY_PYTHON", program).env("CHIA_REQUIRE_RAY", "1"))
     });
     cell.backend("ray")
 }

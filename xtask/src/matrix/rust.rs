@@ -17,7 +17,10 @@ const CONFORMANCE: &str = "conformance_";
 
 /// All cells of a package.
 pub(crate) fn cells(package: &Package) -> Vec<Cell> {
-    let mut cells = test_cells(package, repo::top(), "test", &suites(package));
+    let mut cells = Vec::new();
+    if package.targets.iter().any(|target| target.test) {
+        cells.extend(test_cells(package, repo::top(), "test", &suites(package)));
+    }
     cells.extend(conformance_cells(package));
     if repo::is_published(package) {
         cells.extend(combination_cells(package, repo::top(), "features"));
