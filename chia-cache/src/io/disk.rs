@@ -41,6 +41,16 @@ impl Io for Disk {
         File::open(path)?.sync_all()
     }
 
+    #[cfg(target_os = "linux")]
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(File::open(path)?)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn sync_all(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn list(&self, path: &Path, each: &mut dyn FnMut(&str)) -> io::Result<()> {
         for item in fs::read_dir(path)? {
             let item = item?;

@@ -46,6 +46,9 @@ pub(crate) trait Io: Debug + Send + Sync + 'static {
     fn create_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes the entries of the directory durable: creations, renames and removals.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes everything durable that is in the file system of this directory. `Unsupported` where the
+    /// system cannot tell how it went.
+    fn sync_all(&self, path: &Path) -> io::Result<()>;
     /// Calls `each` with the name of every regular file in the directory.
     fn list(&self, path: &Path, each: &mut dyn FnMut(&str)) -> io::Result<()>;
     fn metadata(&self, path: &Path) -> io::Result<Metadata>;

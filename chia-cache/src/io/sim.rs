@@ -173,6 +173,18 @@ impl State {
         self.touch_parent(path);
     }
 
+    fn sync_names(&mut self, which: impl Fn(&NameChange) -> bool) {
+        let (synced, pending): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.pending).into_iter().partition(which);
+        self.pending = pending;
+        for change in synced {
+            match change.inode {
+                Some(inode) => drop(self.durable.insert(change.path, inode)),
+                None => drop(self.durable.remove(&change.path)),
+            }
+        }
+    }
+
     fn is_short(&self) -> bool {
         self.failed
             && matches!(self.fail_at, Some((at, Fault::ShortWrite)) if self.operations == at + 1)
@@ -186,6 +198,15 @@ impl Inode {
             bytes.resize(end, 0);
         }
         bytes[offset as usize..end].copy_from_slice(data);
+    }
+
+    fn sync(&mut self) {
+        for (offset, data) in std::mem::take(&mut self.pending) {
+            match data {
+                Some(data) => Self::write(&mut self.durable, offset, &data),
+                None => self.durable.resize(offset as usize, 0),
+            }
+        }
     }
 
     /// The durable bytes with some of the pending writes, in order, each whole or half.
@@ -254,18 +275,14 @@ impl Io for Sim {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.step(Need::Nothing)?.sync_names(|change| change.path.parent() == Some(path));
+        Ok(())
+    }
+
+    fn sync_all(&self, _: &Path) -> io::Result<()> {
         let mut state = self.step(Need::Nothing)?;
-        let (synced, pending) = std::mem::take(&mut state.pending)
-            .into_iter()
-            .partition(|change| change.path.parent() == Some(path));
-        state.pending = pending;
-        let synced: Vec<NameChange> = synced;
-        for change in synced {
-            match change.inode {
-                Some(inode) => drop(state.durable.insert(change.path, inode)),
-                None => drop(state.durable.remove(&change.path)),
-            }
-        }
+        state.sync_names(|_| true);
+        state.inodes.values_mut().for_each(Inode::sync);
         Ok(())
     }
 
@@ -321,12 +338,7 @@ impl IoFile for SimFile {
         let inode = state.inodes.entry(self.inode).or_default();
         match step {
             Ok(()) => {
-                for (offset, data) in std::mem::take(&mut inode.pending) {
-                    match data {
-                        Some(data) => Inode::write(&mut inode.durable, offset, &data),
-                        None => inode.durable.resize(offset as usize, 0),
-                    }
-                }
+                inode.sync();
                 Ok(())
             }
             Err(e) if crashed => Err(e),

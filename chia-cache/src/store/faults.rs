@@ -11,7 +11,7 @@ use crate::{ByteSize, Codec, Durability, NewEntry, Options, Origin, Result, Stor
 
 const DIR: &str = "/cache";
 const MODES: [Durability; 2] = [Durability::Durable, Durability::Relaxed];
-const TUNING: Tuning = Tuning { fold_at: 3000, threads: false };
+const TUNING: Tuning = Tuning { fold_at: 3000, sync_all_from: 2, threads: false };
 
 fn open(sim: &Sim, mode: Durability, budget: u64) -> Result<Store> {
     let options = Options::new(ByteSize::new(budget)).durability(mode).inline_limit(64);

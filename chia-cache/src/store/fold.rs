@@ -21,7 +21,8 @@ impl Inner {
             self.fold(&mut state)?;
         }
         let table = lock(&self.table);
-        let due = table.active.cost() >= self.tuning.fold_at || force && !table.active.is_empty();
+        let changed = !table.active.is_empty() || self.gate.is_broken();
+        let due = table.active.cost() >= self.tuning.fold_at || force && changed;
         drop(table);
         if due {
             self.freeze();
@@ -89,6 +90,14 @@ impl Inner {
         state.totals = totals;
         lock(&self.table).folded(base);
         self.gate.settled(position);
+    }
+
+    /// Opens the index again because a read failed; false if that was not possible.
+    pub(crate) fn revive_for_read(&self) -> bool {
+        // Whoever has the index may be waiting for a lock that this reader's caller holds.
+        let Ok(mut state) = self.index.try_lock() else { return false };
+        state.index = None;
+        self.revive(&mut state).is_ok()
     }
 
     /// Opens the index again after it failed. Does nothing once the store has stopped.

@@ -28,13 +28,15 @@ use crate::victims::{Victim, Victims};
 pub(crate) struct Tuning {
     /// Bytes of log or of memory at which a fold begins. At twice as much writers wait for it.
     pub(crate) fold_at: usize,
+    /// From how many files on they are synced with the whole file system at once.
+    pub(crate) sync_all_from: usize,
     /// Whether threads fold, sync and unlink; without them it happens within the operations.
     pub(crate) threads: bool,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { fold_at: 8 * 1024 * 1024, threads: true }
+        Self { fold_at: 8 * 1024 * 1024, sync_all_from: 64, threads: true }
     }
 }
 
@@ -160,12 +162,20 @@ impl Inner {
     }
 
     pub(crate) fn find(&self, tag: &str, with_value: bool) -> Result<Option<Found>> {
+        let found = match self.look(tag, with_value) {
+            // redb refuses everything after one failed read.
+            Err(e) if !is_damage(&e) && self.revive_for_read() => self.look(tag, with_value),
+            found => found,
+        };
+        found.map_err(|e| self.index_error("read", e))
+    }
+
+    fn look(&self, tag: &str, with_value: bool) -> Result<Option<Found>, IndexError> {
         let (overlay, base, turn) = {
             let table = lock(&self.table);
             (table.overlay(tag), Arc::clone(&table.base), table.turn)
         };
         self.complete(tag, overlay, &base, turn, with_value)
-            .map_err(|e| self.index_error("read", e))
     }
 
     fn complete(

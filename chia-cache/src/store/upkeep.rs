@@ -17,6 +17,12 @@ pub(crate) const SYNC_EVERY: Duration = Duration::from_millis(400);
 impl Inner {
     /// Makes value files durable, and their names.
     pub(crate) fn sync_files(&self, names: &[String]) -> Result<()> {
+        if names.len() >= self.tuning.sync_all_from {
+            match self.io.sync_all(&self.paths.dir) {
+                Err(e) if e.kind() == std::io::ErrorKind::Unsupported => {}
+                synced => return synced.map_err(|e| Error::io("sync", &self.paths.dir, e)),
+            }
+        }
         for name in names {
             let path = self.paths.dir.join(name);
             match self.io.open(&path, Open::Edit).and_then(|file| file.sync()) {

@@ -37,11 +37,16 @@ impl Inner {
         let small = value.len() <= self.options.inline_limit;
         // A large value is worth a look before it is written to a file for nothing.
         if !small && let Some(written) = self.settled_by_look(tag, value, entry)? {
+            // The same bytes may be another writer's, who is still waiting for the sync.
+            self.acknowledge(self.gate.appended_position())?;
             return Ok(written);
         }
         if small && !self.as_pickles() {
             let meta = Meta::new(entry, value.len() as u64, meta::checksum(value), Place::Inline);
-            return self.commit(tag, meta, Some(Bytes::copy_from_slice(value)), entry);
+            let value = Bytes::copy_from_slice(value);
+            let (written, position) = self.commit(tag, meta, Some(value), entry)?;
+            self.acknowledge(position)?;
+            return Ok(written);
         }
         let mut draft = self.draft(tag, entry, value)?;
         self.push(&mut draft, value)?;
@@ -161,35 +166,40 @@ impl Inner {
         self.counters.in_flight_bytes.sub(len);
         finished?;
         let committed = self.commit(tag, meta.clone(), None, entry);
-        if !matches!(committed, Ok(Written::Stored { .. })) {
+        // Once committed the file belongs to the entry, acknowledged or not.
+        if !matches!(committed, Ok((Written::Stored { .. }, _))) {
             self.discard_file(0, tag, &meta);
         }
-        committed
+        let (written, position) = committed?;
+        self.acknowledge(position)?;
+        Ok(written)
     }
 
+    /// Commits an entry unless what is there decides otherwise; gives the position to wait for.
     fn commit(
         &self,
         tag: &str,
         meta: Meta,
         value: Option<Bytes>,
         entry: &NewEntry,
-    ) -> Result<Written> {
+    ) -> Result<(Written, u64)> {
         let mut writer = lock(&self.writer);
         self.check_open()?;
         let found = self.find(tag, false)?;
         let sum = meta.checksum.unwrap_or_default();
         match verdict(found.as_ref(), entry, meta.len, &sum) {
             Verdict::Refresh => {
-                Ok(found.map_or(Written::Refreshed, |found| self.refresh(tag, &found)))
+                let written = found.map_or(Written::Refreshed, |found| self.refresh(tag, &found));
+                // The same bytes may be another writer's, who is still waiting for the sync.
+                Ok((written, writer.log.position()))
             }
-            Verdict::KeepReal => Ok(self.keep_real()),
+            Verdict::KeepReal => Ok((self.keep_real(), 0)),
             Verdict::Store { collision } => {
                 let old = found.map(|found| found.meta);
                 let position = self.store(&mut writer, tag, meta, value, old.as_deref())?;
                 drop(writer);
                 self.count_write(tag, entry, collision, old.as_deref());
-                self.acknowledge(position)?;
-                Ok(Written::Stored { collision })
+                Ok((Written::Stored { collision }, position))
             }
         }
     }
