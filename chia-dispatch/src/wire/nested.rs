@@ -12,7 +12,7 @@ use super::link::Link;
 use super::request::{Request, SubmittedTask};
 use super::shared::Kept;
 use super::spec;
-use crate::backend::{ActorCall, ActorRef, Backend, ObjectRef, Task};
+use crate::backend::{ActorCall, ActorRef, Backend, ObjectRef, Shared, Task};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the tasks of one worker process have asked for.
@@ -56,6 +56,11 @@ impl Nested {
     /// What the task of this number asks is refused from now on.
     pub(crate) fn leave(&self, id: u64) {
         lock(&self.backends).remove(&id);
+    }
+
+    /// A blob that the worker was sent, and may name in what it asks.
+    pub(crate) fn learn(&self, shared: Shared) {
+        lock(&self.kept).learn(shared);
     }
 
     /// Starts serving, in the order of the frames; what waits does so on the side.

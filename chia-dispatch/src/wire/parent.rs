@@ -53,7 +53,10 @@ impl Worker {
         let task = self.nested.enter(self.link.id(), backend);
         let _stop = Stop { link: &self.link, id: task.id };
         if let Some(shared) = &job.shared {
-            lock(&self.sent).share(&self.link, shared)?;
+            let mut sent = lock(&self.sent);
+            if sent.share(&self.link, shared)? {
+                self.nested.learn(shared.clone());
+            }
         }
         self.link.ask(Kind::Run, task.id, 0, order::run(job, place)).await
     }

@@ -18,14 +18,14 @@ const KEPT: usize = 2 * SURE;
 pub(crate) struct Sent(VecDeque<u128>);
 
 impl Sent {
-    /// Sends a blob, unless the peer knows it.
-    pub(crate) fn share(&mut self, link: &Link, shared: &Shared) -> Result<()> {
+    /// Sends a blob, unless the peer knows it; whether it was sent.
+    pub(crate) fn share(&mut self, link: &Link, shared: &Shared) -> Result<bool> {
         if self.0.contains(&shared.hash) {
-            return Ok(());
+            return Ok(false);
         }
         link.send(Kind::Share, 0, 0, Body::new().u128(shared.hash).rest(&shared.bytes))?;
         self.note(shared.hash);
-        Ok(())
+        Ok(true)
     }
 
     /// Remembers a hash that the peer sent, and so knows.
@@ -37,7 +37,7 @@ impl Sent {
     }
 }
 
-/// The blobs that the peer sent.
+/// The blobs that crossed the socket.
 #[derive(Default)]
 pub(crate) struct Kept(VecDeque<Shared>);
 
@@ -47,11 +47,16 @@ impl Kept {
         let mut cursor = frame.cursor();
         let shared = Shared { hash: cursor.u128()?, bytes: cursor.rest() };
         let hash = shared.hash;
+        self.learn(shared);
+        Ok(hash)
+    }
+
+    /// Keeps a blob that was sent to the peer, which counts on our having it.
+    pub(crate) fn learn(&mut self, shared: Shared) {
         if self.0.len() == KEPT {
             self.0.pop_front();
         }
         self.0.push_back(shared);
-        Ok(hash)
     }
 
     /// The blob of a hash; `None` for hash 0, which stands for no blob.
