@@ -164,7 +164,7 @@ impl Case {
     }
 
     /// Does something; if the case hangs, the report says that it hung here.
-    pub(crate) async fn during<T>(&self, what: &str, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn during<T>(&self, what: &str, work: impl IntoFuture<Output = T>) -> T {
         let _named = Named::new(&self.waits, what);
         work.await
     }

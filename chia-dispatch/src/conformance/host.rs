@@ -7,20 +7,24 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
-use super::board;
 use super::script::{ACTOR, ECHO, SCRIPT, Script, Seen, Step, echo, push};
+use super::{board, program};
 use crate::backend::ObjectRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Actor, Host, Job, TaskContext};
+use crate::registry::Registry;
 
 /// What the kit's tasks and actors are run by. A backend whose workers are processes serves it there
 /// as well.
 #[must_use]
 pub fn host() -> Arc<dyn Host> {
-    Arc::new(KitHost)
+    Arc::new(KitHost { program: program::registry() })
 }
 
-struct KitHost;
+struct KitHost {
+    /// Runs everything but the kit's own entries and actors.
+    program: Registry,
+}
 
 #[async_trait]
 impl Host for KitHost {
@@ -37,13 +41,16 @@ impl Host for KitHost {
                 run.all().await?;
                 Ok(run.out.into())
             }
+            _ if self.program.function_names().any(|name| name == job.entry) => {
+                self.program.run(job, context).await
+            }
             other => Err(unknown("task", other)),
         }
     }
 
     async fn actor(&self, kind: &str, init: Bytes, context: TaskContext) -> Result<Box<dyn Actor>> {
         if kind != ACTOR {
-            return Err(unknown("kind of actor", kind));
+            return Host::actor(&self.program, kind, init, context).await;
         }
         let script = decode(&init)?;
         let mut run = Run::new(&script, &context);

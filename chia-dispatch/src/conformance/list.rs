@@ -194,6 +194,16 @@ macro_rules! conformance_cases {
                 a_child_outlives_its_parent Small Nothing,
                 a_child_is_cancelled_inside Small Nothing,
             }
+            loops {
+                a_provider_runs_where_the_call_would Two Nothing,
+                nested_calls_keep_the_rules Two Nothing,
+                rules_of_two_loops_stay_apart Two Nothing,
+                rules_set_inside_end_with_the_task Two Nothing,
+                results_are_kept_and_replayed Two Nothing,
+                the_cache_is_one_for_all Two Nothing,
+                a_dead_cache_fails_no_call Two Nothing,
+                recorded_files_are_served Two Nothing,
+            }
             shutdown {
                 waiters_are_told Small Nothing,
                 what_runs_is_ended Small Nothing,

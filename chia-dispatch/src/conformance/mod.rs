@@ -41,6 +41,7 @@ mod host;
 mod layout;
 #[macro_use]
 mod list;
+mod program;
 mod script;
 mod suite;
 

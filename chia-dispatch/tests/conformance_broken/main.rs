@@ -222,4 +222,12 @@ faults! {
         => "nesting::a_wait_for_others_is_not", Fails("it takes too long");
     ends_the_children_with_the_parent: nesting::EndsTheChildrenWithTheParent
         => "nesting::a_child_outlives_its_parent", Hangs("child");
+    nested_tasks_share_nothing: nesting::NestedTasksShareNothing
+        => "loops::nested_calls_keep_the_rules", Fails("without its rules");
+    keeps_the_rules_of_the_first_loop: tasks::SharesTheFirstBlob
+        => "loops::rules_of_two_loops_stay_apart", Fails("does not begin with");
+    runs_providers_anywhere: resources::IgnoresWhereAResourceIs
+        => "loops::a_provider_runs_where_the_call_would", Fails("does not begin with");
+    reaches_no_actor_from_outside: actors::FindsNobody
+        => "loops::results_are_kept_and_replayed", Fails("cache");
 }

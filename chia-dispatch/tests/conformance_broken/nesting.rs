@@ -205,3 +205,23 @@ impl Fault for ReportsDeadlocksTooSoon {
         host.run(job, inside(context, HastyGet)).await
     }
 }
+
+/// Leaves behind what a nested task shares with others: the rules of its caller.
+#[derive(Default)]
+pub(crate) struct NestedTasksShareNothing;
+
+struct BareSubmit;
+
+#[async_trait]
+impl Fault for BareSubmit {
+    async fn submit(&self, inner: &Inner, task: Task) -> Result<ObjectRef> {
+        inner.submit(Task { shared: None, ..task }).await
+    }
+}
+
+#[async_trait]
+impl Fault for NestedTasksShareNothing {
+    async fn run(&self, host: &Arc<dyn Host>, job: Job, context: TaskContext) -> Result<Bytes> {
+        host.run(job, inside(context, BareSubmit)).await
+    }
+}

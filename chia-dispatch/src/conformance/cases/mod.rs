@@ -7,6 +7,7 @@ pub(super) mod cancellation;
 pub(super) mod crashes;
 pub(super) mod drops;
 pub(super) mod failures;
+pub(super) mod loops;
 pub(super) mod nesting;
 pub(super) mod placement;
 pub(super) mod resources;
