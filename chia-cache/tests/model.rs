@@ -17,7 +17,7 @@ use step::Step;
 const INLINE_LIMIT: usize = 1_000;
 
 fn cases() -> u32 {
-    if std::env::var_os("CHIA_SLOW").is_some() { 1_000 } else { 60 }
+    if std::env::var_os("CHIA_SLOW").is_some() { 400 } else { 60 }
 }
 
 proptest! {
