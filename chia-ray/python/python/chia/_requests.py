@@ -191,9 +191,7 @@ class Requests(ABC):
 
     def _kill_actor(self, frame: Frame) -> None:
         actor, _ = _wire.read_u64(frame.body, 0)
-        killing = threading.Thread(
-            target=self._kill, args=(frame.id, self._actors[actor]), daemon=True
-        )
+        killing = threading.Thread(target=self._kill, args=(frame.id, self._actors[actor]), daemon=True)
         killing.start()
 
     def _kill(self, request: int, handle: Any) -> None:

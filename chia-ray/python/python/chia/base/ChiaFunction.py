@@ -1,0 +1,228 @@
+"""ChiaFunction: a function that is dispatched on Ray, with its cache and its bypass."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+import ray
+from ray import cloudpickle
+
+from chia.base import _scope
+from chia.base._actors import ChiaActorHandle, ChiaMethod, chia_actor, passed
+from chia.base._refs import ObjectRefCallback, chia_wait, get
+from chia.base._run import Hooks, Ticket, run, run_generator
+
+__all__ = [
+    "ChiaActorHandle",
+    "ChiaCallRemote",
+    "ChiaFunction",
+    "ChiaMethod",
+    "ObjectRefCallback",
+    "RemoteFunction",
+    "chia_actor",
+    "chia_wait",
+    "get",
+]
+
+_log = logging.getLogger("chia")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_HOOKS = ("_chia_setup", "_chia_setup_args", "_chia_cleanup", "_chia_cleanup_args")
+_RESERVED = frozenset(("_chia_tag", "_chia_display_name", *_HOOKS))
+# Every function of this process, by the name that rules know it by.
+_names: set[str] = set()
+_uncached: set[str] = set()
+
+
+class RemoteFunction(Generic[_P, _R]):
+    """A function that is called here by ``f(...)`` and on the cluster by ``f.chia_remote(...)``.
+
+    Calls take, beside the function's own arguments: ``_chia_tag``, the name of this call in the rules and
+    in the cache; ``_chia_display_name``, its name in Ray's views; and the hooks ``_chia_setup``,
+    ``_chia_setup_args``, ``_chia_cleanup``, ``_chia_cleanup_args``, which run around the body on its
+    worker, and not when the call is bypassed.
+    """
+
+    def __init__(
+        self, function: Callable[_P, _R], options: dict[str, Any], bound: tuple[Any, ...] = ()
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._options = options
+        self._bound = bound
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._name = _rule_name(self._function)
+        self._signature = _signature(self._function)
+        self._remote: Any = None
+        _names.add(self._name)
+
+    def __call__(self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Calls the function here, as it is."""
+        own = {name: value for name, value in kwargs.items() if name not in _RESERVED}
+        return self._function(*self._bound, *args, **own)  # type: ignore[arg-type]
+
+    def __get__(self, instance: object, owner: type | None = None) -> RemoteFunction[..., _R]:
+        """As a method: bound to its object, which travels with the call."""
+        if instance is None:
+            return self
+        bound = RemoteFunction.__new__(RemoteFunction)
+        bound.__dict__.update(self.__dict__)
+        bound._bound = (instance,)
+        bound._remote = self._ray_function()
+        return bound
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = ("_function", "_options", "_bound")
+        return {name: self.__dict__[name] for name in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        functools.update_wrapper(self, self._function)
+        self._prepare()
+
+    def options(self, **options: Any) -> RemoteFunction[_P, _R]:
+        """The same function with other options: any of ``ray.remote``, or a default for a ``_chia_`` name."""
+        return RemoteFunction(self._function, {**self._options, **options}, self._bound)
+
+    def chia_remote(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Dispatches a call. Returns a plain Ray ObjectRef, without waiting for anything."""
+        tag = kwargs.pop("_chia_tag", None) or self._options.get("_chia_tag")
+        display = kwargs.pop("_chia_display_name", None) or self._options.get("_chia_display_name")
+        hooks = self._hooks(kwargs)
+        args = tuple(map(passed, (*self._bound, *args)))
+        kwargs = {name: passed(value) for name, value in kwargs.items()}
+        if self._signature is not None:
+            self._signature.bind(*args, **kwargs)
+        remote = self._remote or self._ray_function()
+        if display is not None:
+            remote = remote.options(name=display)
+        scope = _scope.current()
+        packed = scope.packed()
+        if packed is None and hooks is None:
+            return remote.remote(b"", *args, **kwargs)
+        ticket = self._ticket(scope, packed, tag, hooks, args, kwargs)
+        if ticket.hash and ticket.state is None:
+            # In a list, so that Ray passes the reference on and not the state.
+            return remote.remote(ticket.to_bytes(), [scope.packed().put], *args, **kwargs)  # type: ignore[union-attr]
+        return remote.remote(ticket.to_bytes(), *args, **kwargs)
+
+    def chia_remote_blocking(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Dispatches a call and waits for its result."""
+        return get(self.chia_remote(*args, **kwargs))
+
+    def _hooks(self, kwargs: dict[str, Any]) -> bytes | None:
+        given = [kwargs.pop(name, None) or self._options.get(name) for name in _HOOKS]
+        setup, setup_args, cleanup, cleanup_args = given
+        if setup is None and cleanup is None:
+            return None
+        hooks = Hooks(setup, tuple(setup_args or ()), cleanup, tuple(cleanup_args or ()))
+        pickled: bytes = cloudpickle.dumps(tuple(hooks))
+        return pickled
+
+    def _ticket(
+        self,
+        scope: _scope.Scope,
+        packed: _scope.Packed | None,
+        tag: str | None,
+        hooks: bytes | None,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Ticket:
+        """Decides the call, here and now, and packs what its worker needs."""
+        if packed is None:
+            return Ticket(function=self._name, tag=tag, hooks=hooks)
+        replaced, data = False, None
+        bypass = scope.bypass
+        if bypass is not None and bypass.active:
+            bypass._check_names(_names)
+            decision = bypass._decide(self._name, tag, args, kwargs)
+            if decision is not None:
+                replaced, data = True, None if decision.data is None else str(decision.data)
+        cache = scope.cache
+        write = None
+        if cache is not None and cache.rules.writes(self._name, tag) and self._is_cachable():
+            write = cache.site
+        return Ticket(packed.hash, packed.inline, self._name, tag, replaced, data, write, hooks)
+
+    def _is_cachable(self) -> bool:
+        """Whether the result is one value; warns once where it is not."""
+        if self._options.get("num_returns", 1) == 1 and not inspect.isgeneratorfunction(self._function):
+            return True
+        if self._name not in _uncached:
+            _uncached.add(self._name)
+            _log.warning("%s gives several results, which are not cached", self._name)
+        return False
+
+    def _ray_function(self) -> Any:
+        if self._remote is None:
+            own = {name: value for name, value in self._options.items() if name not in _RESERVED}
+            body = _remote_body(self._function)
+            self._remote = ray.remote(**own)(body) if own else ray.remote(body)
+        return self._remote
+
+
+def _remote_body(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What Ray runs: it takes anything, so that no name of ours meets one of the user's."""
+    if inspect.isgeneratorfunction(function):
+
+        def body(*args: Any, **kwargs: Any) -> Any:
+            yield from run_generator(function, args, kwargs)
+    else:
+
+        def body(*args: Any, **kwargs: Any) -> Any:
+            return run(function, args, kwargs)
+
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(body, name, getattr(function, name, None) or "call")
+    return body
+
+
+def _rule_name(function: Callable[..., Any]) -> str:
+    """``f``, or ``Type.f`` for a method, wherever it is defined."""
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return str(name.rpartition("<locals>.")[2])
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
+@overload
+def ChiaFunction(function: Callable[_P, _R], /) -> RemoteFunction[_P, _R]: ...
+
+
+@overload
+def ChiaFunction(
+    **options: Any,
+) -> Callable[[Callable[_P, _R]], RemoteFunction[_P, _R]]: ...
+
+
+def ChiaFunction(function: Any = None, /, **options: Any) -> Any:  # noqa: N802
+    """Makes a function one that can be dispatched: ``@ChiaFunction`` or ``@ChiaFunction(num_cpus=2)``.
+
+    Takes any option of ``ray.remote``. Works on functions, methods, and both of them async.
+    """
+    if function is not None:
+        return RemoteFunction(function, {})
+    return lambda decorated: RemoteFunction(decorated, options)
+
+
+def ChiaCallRemote(function: Any, /, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
+    """Dispatches a call of anything that can be: a ChiaFunction, a Ray function, an actor's method, or a
+    plain function. Returns a Ray ObjectRef.
+    """
+    if hasattr(function, "chia_remote"):
+        return function.chia_remote(*args, **kwargs)
+    if hasattr(function, "remote"):
+        return function.remote(*args, **kwargs)
+    return RemoteFunction(function, {}).chia_remote(*args, **kwargs)

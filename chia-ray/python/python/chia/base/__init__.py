@@ -1,0 +1,1 @@
+"""What a loop imports: ChiaFunction, bypass and cache."""

@@ -1,0 +1,114 @@
+"""The Ray actor that holds the store, for loops in Python and in Rust alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chia import _native
+from chia.base._values import Buffers, Stored, encode, parts
+
+# Calls that the cache takes at once.
+CONCURRENCY = 32
+
+
+class CacheActor:
+    """Values under tags. It hands bytes on and never unpickles a stored value."""
+
+    def __init__(self, init: bytes, rules: bytes | None = None) -> None:
+        self._failed: BaseException | None = None
+        self._rules = rules
+        try:
+            self._store = _native.Store(init)
+            self._served = self._store.actor()
+        except Exception as error:
+            # A constructor that raises would leave no more than a traceback of it.
+            self._failed = error
+
+    def ready(self) -> bytes:
+        """Returns, or raises what went wrong in the constructor."""
+        if self._failed is not None:
+            raise self._failed
+        return b""
+
+    def attach(self, init: bytes) -> None:
+        """Meets a loop that starts the cache: resizes it, or raises what differs."""
+        self.ready()
+        self._served.call("attach", init)
+
+    def serve(self, method: str, payload: bytes, args: tuple[bytes, ...]) -> bytes:
+        """Runs a method for a loop in Rust."""
+        self.ready()
+        return self._served.call(method, payload, args)
+
+    def write(self, tag: str, data: Any) -> bool:
+        """Keeps a value by hand; whether it was stored."""
+        return self.write_encoded(tag, encode(data), "manual") in ("stored", "refreshed", "collision")
+
+    def write_manual(self, tag: str, data: bytes | Buffers) -> bool:
+        """As ``write``, of a value that is encoded already."""
+        return self.write_encoded(tag, data, "manual") in ("stored", "refreshed", "collision")
+
+    def write_encoded(
+        self,
+        tag: str,
+        data: bytes | Buffers,
+        origin: str,
+        function: str | None = None,
+        seconds: float | None = None,
+    ) -> str:
+        """Keeps a result. Returns what was done, in one word."""
+        self.ready()
+        return self._store.write(tag, parts(data), origin, function, seconds)
+
+    def read(self, tag: str | None) -> tuple[bool, Any]:
+        """Whether there is a value, and the value: unpickled where it is received. A call without a
+        tag has none.
+        """
+        self.ready()
+        found = None if tag is None else self._store.read(tag)
+        return (False, None) if found is None else (True, Stored(found[0]))
+
+    def has(self, tag: str | None) -> bool:
+        """Whether there is a value. Does not count as use. A call without a tag has none."""
+        self.ready()
+        return tag is not None and self._store.has(tag)
+
+    def facts(self, tag: str) -> dict[str, Any] | None:
+        """What is known of an entry: function, origin, size, times."""
+        self.ready()
+        return self._store.facts(tag)
+
+    def evict(self, tag: str) -> bool:
+        """Removes an entry; whether there was one."""
+        self.ready()
+        return self._store.evict(tag)
+
+    def flush(self) -> int:
+        """Removes every entry; how many there were."""
+        self.ready()
+        return self._store.flush()
+
+    def keys(self) -> list[str]:
+        """All tags, sorted."""
+        self.ready()
+        return self._store.keys()
+
+    def size_bytes(self) -> int:
+        """What the entries count against the budget, in bytes."""
+        self.ready()
+        return self._store.size_bytes()
+
+    def stats(self) -> dict[str, int]:
+        """The state and the counters since the cache was opened."""
+        self.ready()
+        return self._store.stats()
+
+    def get_config(self, rules: bytes | None = None) -> dict[str, bool | list[str]]:
+        """The cache rules of a loop: ``{name: True | [patterns]}``."""
+        known = rules if rules is not None else self._rules
+        return {} if known is None else _native.Rules.from_bytes(known).cache_rules()
+
+    def close(self) -> None:
+        """Stops the store cleanly, so that the directory opens at once next time."""
+        if self._failed is None:
+            self._store.close()

@@ -1,0 +1,79 @@
+"""The file server: recorded files, read on the node of the loop that set up the bypass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from chia import _native
+from chia.base._actors import ChiaMethod
+
+NAMESPACE = "chia"
+_CONCURRENCY = 8
+
+
+class FileActor:
+    """Reads files for workers anywhere: those that it was made for, and no others."""
+
+    def __init__(self, allowed: list[str]) -> None:
+        self._server = _native.FileServer(allowed, ray.get_runtime_context().get_node_id())
+
+    def get_bytes(self, path: str) -> bytes:
+        """The contents of a file."""
+        return self._server.get_bytes(path)
+
+    def get_text(self, path: str) -> str:
+        """The contents of a file as text."""
+        try:
+            return self._server.get_bytes(path).decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"the file {path} is not UTF-8 text: {error}") from None
+
+    def exists(self, path: str) -> bool:
+        """Whether a file is served, and there."""
+        return self._server.exists(path)
+
+
+def start(allowed: list[str], name: str) -> Any:
+    """Starts a file server on this node. It ends with its handle, or with the driver."""
+    node = ray.get_runtime_context().get_node_id()
+    options: dict[str, Any] = {
+        "name": name,
+        "namespace": NAMESPACE,
+        "num_cpus": 0,
+        "max_restarts": -1,
+        "max_concurrency": _CONCURRENCY,
+        "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False),
+    }
+    return ray.remote(FileActor).options(**options).remote(allowed)
+
+
+class FileMethod(ChiaMethod):
+    """A request to the file server: called, it waits for the answer."""
+
+    def __call__(self, path: Any) -> Any:
+        """Asks and waits."""
+        return ray.get(self.remote(path))
+
+    def remote(self, *args: Any, **kwargs: Any) -> Any:
+        """Asks. Returns a Ray ObjectRef."""
+        return super().remote(*(str(path) for path in args), **kwargs)
+
+
+class FileServerHandle:
+    """Reads recorded files from anywhere in the cluster: those that the rules name or the driver allowed.
+
+    ``get_text(path)``, ``get_bytes(path)`` and ``exists(path)`` wait for the answer; each has
+    ``chia_remote`` too. A file that is missing or not served is an error that names it.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+        self.get_text = FileMethod(handle.get_text)
+        self.get_bytes = FileMethod(handle.get_bytes)
+        self.exists = FileMethod(handle.exists)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FileServerHandle, (self._handle,)

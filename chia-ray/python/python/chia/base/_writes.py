@@ -1,0 +1,117 @@
+"""Writing results to the cache from the worker that made them, within bounds."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError
+
+from chia.base._scope import Site
+from chia.base._values import HoldsReferenceError, encode
+
+_log = logging.getLogger("chia.cache")
+
+# After so many time-outs in a row writes are skipped for a while, in seconds.
+_PATIENCE, _PAUSE = 2, 30.0
+# How long to wait before a cache that is being restarted is asked again, in seconds.
+_RESTART = 0.1
+
+
+@dataclass
+class Writes:
+    """What became of this process's cache writes."""
+
+    written: int = 0
+    failed: int = 0
+    skipped: int = 0
+    timeouts_in_a_row: int = 0
+    paused_until: float = 0.0
+
+
+writes = Writes()
+_handles: dict[Site, Any] = {}
+
+
+def reach(site: Site) -> Any:
+    """The actor of the cache. Raises RuntimeError when none is running."""
+    handle = _handles.get(site)
+    if handle is None:
+        try:
+            handle = ray.get_actor(site.name, site.namespace)
+        except ValueError:
+            raise RuntimeError("no cache is running: call start_cache first") from None
+        if site.actor is not None:
+            _handles[site] = handle
+    return handle
+
+
+def forget(site: Site) -> None:
+    """Looks the actor up again at the next use."""
+    _handles.pop(site, None)
+
+
+def write_result(
+    site: Site, tag: str, function: str, value: object, origin: str, seconds: float | None
+) -> None:
+    """Writes a result before anyone sees it. A failure never fails the call: it is told and counted."""
+    if time.monotonic() < writes.paused_until:
+        writes.skipped += 1
+        return
+    try:
+        data = encode(value)
+    except HoldsReferenceError as error:
+        _log.warning("the result of %s [%s] is not cached: %s", function, tag, error)
+        return
+    except Exception as error:
+        _failed(function, tag, f"it cannot be pickled: {error!r}")
+        return
+    try:
+        outcome = _send(site, (tag, data, origin, function, seconds))
+    except GetTimeoutError:
+        _timed_out(site, function, tag)
+    except Exception as error:
+        _failed(function, tag, str(error).strip().splitlines()[0])
+    else:
+        writes.written += 1
+        writes.timeouts_in_a_row = 0
+        _tell(outcome, function, tag)
+
+
+def _send(site: Site, entry: tuple[Any, ...]) -> str:
+    """Sends a write, and once more to a cache that is being restarted, as long as time lasts."""
+    deadline = time.monotonic() + site.write_timeout
+    while True:
+        try:
+            ref = reach(site).write_encoded.remote(*entry)
+            outcome: str = ray.get(ref, timeout=max(deadline - time.monotonic(), 0.001))
+            return outcome
+        except RayActorError:
+            forget(site)
+            if time.monotonic() + _RESTART > deadline:
+                raise
+            time.sleep(_RESTART)
+
+
+def _timed_out(site: Site, function: str, tag: str) -> None:
+    _failed(function, tag, f"the cache did not answer within {site.write_timeout} s")
+    writes.timeouts_in_a_row += 1
+    if writes.timeouts_in_a_row >= _PATIENCE:
+        writes.timeouts_in_a_row = 0
+        writes.paused_until = time.monotonic() + _PAUSE
+        _log.warning("the cache does not answer: writes are skipped for %s s", _PAUSE)
+
+
+def _failed(function: str, tag: str, why: str) -> None:
+    writes.failed += 1
+    _log.warning("the result of %s [%s] is not cached (failure %d): %s", function, tag, writes.failed, why)
+
+
+def _tell(outcome: str, function: str, tag: str) -> None:
+    if outcome == "too_large":
+        _log.warning("the result of %s [%s] is larger than the whole cache", function, tag)
+    elif outcome == "collision":
+        _log.warning("the result of %s took the place of another function's under [%s]", function, tag)

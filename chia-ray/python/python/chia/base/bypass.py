@@ -1,0 +1,176 @@
+"""Bypass: a provider, or a recorded file, in the place of a function's computation."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from chia import _native
+from chia.base import _files, _scope
+from chia.base._files import FileServerHandle
+from chia.base._run import settled
+from chia.base._scope import BypassState
+
+__all__ = ["Bypass", "FileServerHandle", "get_active_bypass"]
+
+_log = logging.getLogger("chia.bypass")
+_told: set[str] = set()
+
+Provider = Callable[..., Any]
+Condition = Callable[..., Any]
+
+
+class Bypass:
+    """The bypass rules of a loop, with its providers and conditions.
+
+    The last one made is the active one: calls from then on follow it, and so do the calls that
+    they make on workers. One made inside of a task holds for that task. ``yaml_path`` is the rules
+    file; without one the bypass does nothing.
+    """
+
+    def __init__(self, yaml_path: str | os.PathLike[str] | None = None) -> None:
+        rules = _native.Rules(yaml_path)
+        for warning in rules.warnings():
+            _log.warning("%s", warning)
+        self._restore(rules, BypassState(rules.to_bytes(), {}, {}, None))
+        self._names_checked = yaml_path is None
+        _scope.current().bypass = self
+
+    def _restore(self, rules: _native.Rules, state: BypassState) -> None:
+        self._rules = rules
+        self._text = state.rules
+        self._providers = dict(state.providers)
+        self._conditions = dict(state.conditions)
+        self._allowed: list[str] = []
+        self._has_files = bool(rules.data_paths())
+        self._files = state.files
+        self._file_actor: Any = None
+        self._names_checked = True
+        self.changes = 0
+
+    @classmethod
+    def _brought(cls, state: BypassState, rules: _native.Rules) -> Bypass:
+        """The bypass that a task brought along."""
+        bypass = cls.__new__(cls)
+        bypass._restore(rules, state)
+        return bypass
+
+    def set_provider(self, func_name: str, provider: Provider) -> None:
+        """Registers what replaces a function: ``provider(tag, data_path, *args, **kwargs)``, run on the
+        worker. Any callable that cloudpickle takes, sync or async.
+        """
+        self._providers[func_name] = _checked(provider)
+        self._changed()
+
+    def set_cond(self, func_name: str, cond: Condition) -> None:
+        """Registers the last gate of a function: ``cond(tag, data_path, *args, **kwargs) -> bool``, run on
+        the caller, sync or async. Arguments that are pending are shown as references.
+        """
+        self._conditions[func_name] = _checked(cond)
+        self._changed()
+
+    def allow_file(self, path: str | os.PathLike[str]) -> None:
+        """Lets the file server serve one more file of this node."""
+        self._allowed.append(str(Path(path).absolute()))
+        self._files = self._file_actor = None
+        self.changes += 1
+
+    @property
+    def active(self) -> bool:
+        """Whether any function is bypassed at all."""
+        return self._rules.active
+
+    def is_bypassed(self, func_name: str, tag: str | None = None, *args: Any, **kwargs: Any) -> bool:
+        """Whether a call is replaced. A condition is asked, with the arguments."""
+        return self._decide(func_name, tag, args, kwargs) is not None
+
+    def get_provider_info(self, func_name: str) -> tuple[Provider | None, str | None]:
+        """The provider of a function, and the ``data:`` path of its rule."""
+        bare = func_name.rpartition(".")[2]
+        provider = self._providers.get(func_name) or self._providers.get(bare)
+        data = self._rules.data(func_name)
+        return provider, None if data is None else str(data)
+
+    def explain(self, func_name: str, tag: str | None = None) -> str:
+        """Why a call would run or be replaced, without making it; a condition is not asked."""
+        return self._rules.explain(func_name, tag)[0]
+
+    def file_server(self) -> FileServerHandle:
+        """The reader of recorded files, for providers: from any node, what the rules name or
+        ``allow_file`` added. Files are read on the node that set up the bypass.
+        """
+        self._serve_files(always=True)
+        if self._file_actor is None:
+            self._file_actor = ray.get_actor(self._files, namespace=_files.NAMESPACE)
+        return FileServerHandle(self._file_actor)
+
+    def _serve_files(self, always: bool = False) -> None:
+        """Starts the file server here, if there is something to serve and none runs yet."""
+        if self._files is None and (always or self._has_files or self._allowed):
+            self._files = f"chia.files.{uuid.uuid4().hex}"
+            allowed = [*map(str, self._rules.data_paths()), *self._allowed]
+            self._file_actor = _files.start(allowed, self._files)
+            self.changes += 1
+
+    def get_state(self) -> BypassState:
+        """What travels to workers: rules, providers, conditions and the file server."""
+        return BypassState(self._text, dict(self._providers), dict(self._conditions), self._files)
+
+    def load_state(self, state: BypassState) -> None:
+        """Takes over the state of another bypass."""
+        changes = self.changes
+        rules = _scope.compiled(state.rules, state.providers, state.conditions)
+        self._restore(rules, state)
+        self.changes = changes + 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (self.get_state(),)
+
+    def _changed(self) -> None:
+        # Rules are shared with other scopes of this process: they are made anew, never changed.
+        self._rules = _scope.compiled(self._text, self._providers, self._conditions)
+        self.changes += 1
+
+    def _check_names(self, known: Iterable[str]) -> None:
+        """Warns, once, of rules for functions that nobody knows."""
+        if not self._names_checked:
+            self._names_checked = True
+            for warning in self._rules.check_names(list(known)):
+                _log.warning("%s", warning)
+
+    def _decide(
+        self, func_name: str, tag: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> _native.Decision | None:
+        """The decision to replace a call, or None. Asks the condition."""
+        decision = self._rules.decide(func_name, tag)
+        if decision is None:
+            return None
+        if decision.condition is not None:
+            data = None if decision.data is None else str(decision.data)
+            answer = bool(settled(decision.condition(tag, data, *args, **kwargs)))
+            decision = self._rules.resolve(func_name, tag, answer)
+        if decision.notice and func_name not in _told:
+            _told.add(func_name)
+            _log.warning("%s", decision.reason)
+        return decision if decision.replaced else None
+
+
+def _rebuilt(state: BypassState) -> Bypass:
+    return Bypass._brought(state, _scope.compiled(state.rules, state.providers, state.conditions))
+
+
+def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
+    if not callable(function):
+        raise TypeError(f"a function is needed here, not {function!r}")
+    return function
+
+
+def get_active_bypass() -> Bypass | None:
+    """The bypass that calls made here follow: the driver's, or the one that the task brought along."""
+    return _scope.current().bypass

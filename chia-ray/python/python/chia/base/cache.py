@@ -1,0 +1,190 @@
+"""The cache: results on disk, under tags, shared by every loop of the cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from chia import _native
+from chia.base import _scope, _writes
+from chia.base._actors import ChiaActorHandle, ChiaMethod
+from chia.base._cache_actor import CONCURRENCY, CacheActor
+from chia.base._scope import Site
+from chia.base._values import encode
+
+__all__ = ["Cache", "CacheHandle", "get_active_cache", "is_cached", "start_cache", "stop_cache"]
+
+_log = logging.getLogger("chia.cache")
+
+# The one cache of a cluster, for loops in Python and in Rust.
+_NAME, _NAMESPACE = "chia.cache", "chia"
+_ANY = Site(_NAME, _NAMESPACE, 10.0, None)
+# How long an opener waits for another holder of the directory, in seconds.
+_LOCK_WAIT = 10.0
+
+
+class CacheHandle(ChiaActorHandle):
+    """The cache, from driver and workers alike. Each method has ``chia_remote`` and ``remote``.
+
+    ``write(tag, value)`` tells whether it stored; ``read(tag)`` gives ``(hit, value)``; ``has(tag)``,
+    ``evict(tag)``, ``flush()``, ``keys()``, ``size_bytes()``, ``facts(tag)``, ``stats()``; and
+    ``get_config()`` gives the loop's cache rules.
+    """
+
+    @property
+    def write(self) -> ChiaMethod:
+        """Keeps a value by hand: ``write(tag, value)``. It is pickled here, once."""
+        return _Write(self._handle)
+
+    @property
+    def get_config(self) -> ChiaMethod:
+        """The cache rules of this loop."""
+        return _GetConfig(self._handle.get_config)
+
+
+class _Write(ChiaMethod):
+    def remote(self, tag: str, value: Any) -> Any:
+        if isinstance(value, ray.ObjectRef):
+            return self._method.write.remote(tag, value)
+        return self._method.write_manual.remote(tag, encode(value))
+
+
+class _GetConfig(ChiaMethod):
+    def remote(self) -> Any:
+        cache = _scope.current().cache
+        return self._method.remote(None if cache is None else cache.state.rules)
+
+
+class _CacheClass:
+    """The class of caches that are actors of their own, apart from the shared one.
+
+    ``Cache.remote(size, cache_dir_path, units="B", yaml_path=None)`` makes an anonymous one on this
+    cluster; it ends with its handle or by ``ray.kill``, and its entries stay on disk.
+    """
+
+    def __init__(self, options: dict[str, Any] | None = None) -> None:
+        self._options = {"num_cpus": 0, "max_concurrency": CONCURRENCY, **(options or {})}
+
+    def options(self, **options: Any) -> _CacheClass:
+        """The same with Ray's options for the actor."""
+        return _CacheClass({**self._options, **options})
+
+    def remote(
+        self,
+        size: float,
+        cache_dir_path: str | os.PathLike[str],
+        units: str = "B",
+        yaml_path: str | os.PathLike[str] | None = None,
+    ) -> CacheHandle:
+        """Makes the actor. What goes wrong with the directory is raised by its methods."""
+        init = _init(size, cache_dir_path, units, "durable")
+        rules = _native.Rules(yaml_path).to_bytes()
+        return CacheHandle(ray.remote(CacheActor).options(**self._options).remote(init, rules))
+
+    chia_remote = remote
+
+
+Cache = _CacheClass()
+
+
+def start_cache(
+    size: float,
+    cache_dir_path: str | os.PathLike[str],
+    units: str = "B",
+    yaml_path: str | os.PathLike[str] | None = None,
+    namespace: str | None = None,
+    *,
+    durability: str = "durable",
+    write_timeout: float = 10.0,
+) -> CacheHandle:
+    """Starts the cache of the cluster on its head node, or attaches to the living one.
+
+    Attaching with another size resizes it; with another directory or durability it is an error.
+    The ``cache:`` section of ``yaml_path`` says which results of this loop are written.
+
+    Args:
+        size: The budget, in ``units``.
+        cache_dir_path: A directory of the head node.
+        units: B, KB, MB, GB, TB, KiB … TiB, powers of 1024, in any case.
+        yaml_path: The rules file, the one that Bypass gets.
+        namespace: Ray's namespace of the actor; one for all loops unless given.
+        durability: ``durable``: a write survives power loss. ``relaxed``: it survives the death of
+            the process, and the last second may be lost with the power; faster.
+        write_timeout: How many seconds a finished task waits for its result to be written.
+
+    """
+    rules = _native.Rules(yaml_path)
+    for warning in rules.warnings():
+        _log.warning("%s", warning)
+    init = _init(size, cache_dir_path, units, durability)
+    handle = _start(_NAME, namespace or _NAMESPACE, init)
+    site = Site(_NAME, namespace or _NAMESPACE, write_timeout, handle._actor_id.hex())
+    _scope.current().cache = _scope.Cache(site, rules)
+    return CacheHandle(handle)
+
+
+def _init(size: float, dir: str | os.PathLike[str], units: str, durability: str) -> bytes:
+    return _native.cache_init(Path(dir).absolute(), _native.parse_size(size, units), durability, _LOCK_WAIT)
+
+
+def _start(name: str, namespace: str, init: bytes) -> Any:
+    options: dict[str, Any] = {
+        "name": name,
+        "namespace": namespace,
+        "lifetime": "detached",
+        "get_if_exists": True,
+        "num_cpus": 0,
+        "max_restarts": -1,
+        "max_concurrency": CONCURRENCY,
+        # Ray gives its head node this resource: the least amount of it pins the actor there.
+        "resources": {"node:__internal_head__": 0.001},
+    }
+    handle = ray.remote(CacheActor).options(**options).remote(init)
+    try:
+        ray.get(handle.ready.remote())
+    except Exception:
+        ray.kill(handle)
+        raise
+    ray.get(handle.attach.remote(init))
+    return handle
+
+
+def stop_cache() -> None:
+    """Ends the cache, for every loop that shares it. Its entries stay on disk."""
+    scope = _scope.current()
+    site = _ANY if scope.cache is None else scope.cache.site
+    scope.cache = None
+    _writes.forget(site)
+    try:
+        handle = ray.get_actor(site.name, site.namespace)
+    except ValueError:
+        return
+    try:
+        ray.get(handle.close.remote(), timeout=_LOCK_WAIT)
+    finally:
+        ray.kill(handle)
+    deadline = time.monotonic() + _LOCK_WAIT
+    while time.monotonic() < deadline:
+        try:
+            ray.get_actor(site.name, site.namespace)
+        except ValueError:
+            return
+        time.sleep(0.01)
+
+
+def get_active_cache() -> CacheHandle:
+    """The cache of this loop, or of the cluster. Raises RuntimeError when none is running."""
+    cache = _scope.current().cache
+    site = _ANY if cache is None else cache.site
+    return CacheHandle(_writes.reach(site))
+
+
+def is_cached(func_name: str, tag: str | None = None) -> bool:
+    """Whether the result of a call is written to the cache, by the rules of this loop."""
+    cache = _scope.current().cache
+    return cache is not None and cache.rules.writes(func_name, tag)
