@@ -2,6 +2,8 @@
 
 mod backend;
 mod bridge;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod options;
 
 pub use backend::RayBackend;

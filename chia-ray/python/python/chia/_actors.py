@@ -17,15 +17,21 @@ from chia._program import Program
 from chia._wire import Closed
 
 
-def actor_class(kind: str) -> Any:
-    """The Ray class for actors of a kind."""
-    return ray.remote(ProgramActor)
+def actor_class(program: Program) -> Any:
+    """The Ray class for actors of a program. It travels with the program, so that a restart needs
+    no argument that lies in the object store."""
+
+    class ChiaActor(ProgramActor):
+        def __init__(self, job: bytes) -> None:
+            super().__init__(program, job)
+
+    return ray.remote(ChiaActor)
 
 
 class ProgramActor:
     """An actor of the program, in a process of its own. How many calls overlap is Ray's part."""
 
-    def __init__(self, program: Program, kind: str, job: bytes) -> None:
+    def __init__(self, program: Program, job: bytes) -> None:
         self._failed: BaseException | None = None
         self._calls: dict[int, concurrent.futures.Future[bytes]] = {}
         self._ids = itertools.count(1)

@@ -161,8 +161,8 @@ class Requests(ABC):
         raw, at = _wire.read_blob(frame.body, 0)
         job = frame.body[at + 4 :]
         spec = json.loads(raw)
-        remote_class = actor_class(spec["kind"]).options(**actor_options(spec, self.program))
-        handle = remote_class.remote(self.program, spec["kind"], job)
+        remote_class = actor_class(self.program).options(**actor_options(spec, self.program))
+        handle = remote_class.remote(job)
 
         def done(outcome: Outcome) -> None:
             if isinstance(outcome, BaseException):
