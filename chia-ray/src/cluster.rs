@@ -53,9 +53,12 @@ impl Cluster {
     /// [`Unavailable`](ErrorKind::Unavailable) when a node does not come up; the message ends with
     /// what it said last.
     pub fn start(python: &Path, nodes: &[NodeSpec]) -> Result<Self> {
-        let failed = |error| unavailable("cannot make a folder or a port for the cluster").with_source(error);
+        let failed = |error| {
+            unavailable("cannot make a folder or a port for the cluster").with_source(error)
+        };
         // Not the machine's own temporary folder, which may be too long for a socket's name.
-        let folder = tempfile::Builder::new().prefix("chia-ray-").tempdir_in("/tmp").map_err(failed)?;
+        let folder =
+            tempfile::Builder::new().prefix("chia-ray-").tempdir_in("/tmp").map_err(failed)?;
         let port = free_port().map_err(failed)?;
         let mut cluster = Self { python: python.to_owned(), folder, port, nodes: Vec::new() };
         for node in nodes {
@@ -182,7 +185,8 @@ impl Cluster {
             if ended || start.elapsed() > START {
                 let last: Vec<_> = said.lines().rev().take(5).collect();
                 let last: Vec<_> = last.into_iter().rev().collect();
-                let text = format!("node {number} of the cluster does not start: {}", last.join("; "));
+                let text =
+                    format!("node {number} of the cluster does not start: {}", last.join("; "));
                 return Err(unavailable(&text));
             }
             std::thread::sleep(Duration::from_millis(50));

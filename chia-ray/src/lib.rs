@@ -5,6 +5,8 @@ mod bridge;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 mod options;
+mod program;
 
 pub use backend::RayBackend;
 pub use options::RayOptions;
+pub use program::main;

@@ -163,7 +163,7 @@ impl Backend for Client {
             let name = if task.options.name.is_empty() { &task.entry } else { &task.options.name };
             needs = Some(TaskOptions { name: name.clone(), ..task.options.clone() });
         }
-        let hash = task.shared.as_ref().map_or(0, |shared| shared.hash);
+        let hash = task.shared.as_ref().map(|shared| shared.hash);
         let body = request::submit(hash, &task.options, &task.entry, &args, &task.payload);
         let id = self.link().id();
         let mut sent = self.session.sent();

@@ -32,6 +32,14 @@ impl Body {
         self.raw(&number.to_le_bytes())
     }
 
+    /// A hash as a blob, which is empty for none.
+    pub(crate) fn hash(self, hash: Option<u128>) -> Self {
+        match hash {
+            Some(hash) => self.blob(&hash.to_le_bytes()),
+            None => self.u32(0),
+        }
+    }
+
     /// A count, then as many numbers.
     pub(crate) fn ids(self, ids: &[u64]) -> Self {
         ids.iter().fold(self.u32(length(ids.len())), |body, id| body.u64(*id))
@@ -142,6 +150,15 @@ impl Cursor {
 
     pub(crate) fn u128(&mut self) -> Result<u128> {
         self.need(16).map(|()| self.0.get_u128_le())
+    }
+
+    pub(crate) fn hash(&mut self) -> Result<Option<u128>> {
+        let blob = self.blob()?;
+        if blob.is_empty() {
+            return Ok(None);
+        }
+        let hash = blob.as_ref().try_into().map(u128::from_le_bytes);
+        hash.map(Some).map_err(|_| protocol("a hash of the wrong length".into()))
     }
 
     pub(crate) fn ids(&mut self) -> Result<Vec<u64>> {

@@ -25,7 +25,7 @@ pub(crate) enum Order {
 /// A task or constructor whose shared blob is still a number. `entry` is an actor's kind as well.
 #[derive(Debug)]
 pub(crate) struct JobToDo {
-    pub(crate) shared: u128,
+    pub(crate) shared: Option<u128>,
     pub(crate) entry: String,
     pub(crate) payload: Bytes,
     pub(crate) args: Vec<Bytes>,
@@ -37,7 +37,7 @@ pub(crate) fn run(todo: &Job, place: &Place) -> Body {
     Body::new()
         .u32(place.attempt)
         .blob(&place.node)
-        .u128(todo.shared.as_ref().map_or(0, |shared| shared.hash))
+        .hash(todo.shared.as_ref().map(|shared| shared.hash))
         .nested(job(&todo.entry, &options, &todo.payload))
         .blobs(&todo.args)
 }
@@ -62,7 +62,7 @@ impl Order {
 
 fn todo(mut cursor: Cursor) -> Result<(JobToDo, Arc<Place>)> {
     let (attempt, node) = (cursor.u32()?, cursor.text()?);
-    let shared = cursor.u128()?;
+    let shared = cursor.hash()?;
     let mut job = Cursor::new(cursor.blob()?);
     let args = cursor.blobs()?;
     let entry = job.text()?;

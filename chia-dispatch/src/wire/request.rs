@@ -28,7 +28,7 @@ pub(crate) enum Request {
 /// A task whose arguments and shared blob are still numbers.
 #[derive(Debug)]
 pub(crate) struct SubmittedTask {
-    pub(crate) shared: u128,
+    pub(crate) shared: Option<u128>,
     pub(crate) options: TaskOptions,
     pub(crate) args: Vec<u64>,
     pub(crate) entry: String,
@@ -42,14 +42,14 @@ pub(crate) fn job(entry: &str, options: &TaskOptions, payload: &Bytes) -> Body {
 }
 
 pub(crate) fn submit(
-    shared: u128,
+    shared: Option<u128>,
     options: &TaskOptions,
     entry: &str,
     args: &[u64],
     payload: &Bytes,
 ) -> Body {
     let json = spec::to_json(&spec::Options::new(options, entry));
-    Body::new().u128(shared).blob(&json).ids(args).nested(job(entry, options, payload))
+    Body::new().hash(shared).blob(&json).ids(args).nested(job(entry, options, payload))
 }
 
 pub(crate) fn actor(spec: &ActorSpec) -> Body {
@@ -83,7 +83,7 @@ impl Request {
 }
 
 fn submitted(mut cursor: Cursor) -> Result<SubmittedTask> {
-    let shared = cursor.u128()?;
+    let shared = cursor.hash()?;
     let options = spec::from_json::<spec::Options>(&cursor.blob()?)?.into();
     let args = cursor.ids()?;
     let mut job = Cursor::new(cursor.blob()?);

@@ -1,19 +1,48 @@
 //! The Python, the clusters and the host of all tests.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use chia_dispatch::conformance::{self, Layout};
-use chia_dispatch::{Host, Result};
+use chia_dispatch::{Actor, Host, Job, Registry, Result, TaskContext};
 use chia_ray::cluster::{Cluster, NodeSpec};
 use chia_ray::{RayBackend, RayOptions};
+use libtest_mimic::{Failed, Trial};
 
-/// What the worker processes of all tests run.
+use crate::functions;
+
+/// What the worker processes of all tests run: our functions, and the conformance kit's script.
 pub(crate) fn host() -> Arc<dyn Host> {
-    conformance::host()
+    Arc::new(TestHost { kit: conformance::host(), registry: functions::registry() })
+}
+
+struct TestHost {
+    kit: Arc<dyn Host>,
+    registry: Registry,
+}
+
+#[async_trait]
+impl Host for TestHost {
+    async fn run(&self, job: Job, context: TaskContext) -> Result<Bytes> {
+        match self.registry.function_names().any(|name| name == job.entry) {
+            true => self.registry.run(job, context).await,
+            false => self.kit.run(job, context).await,
+        }
+    }
+
+    async fn actor(&self, kind: &str, init: Bytes, context: TaskContext) -> Result<Box<dyn Actor>> {
+        match kind.starts_with("chia.") {
+            true => Host::actor(&self.registry, kind, init, context).await,
+            false => self.kit.actor(kind, init, context).await,
+        }
+    }
 }
 
 /// The Python that has Ray and our package, or why there is none.
@@ -60,4 +89,52 @@ pub(crate) async fn connect(address: &str) -> Result<RayBackend> {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let namespace = format!("test-{}-{count}", std::process::id());
     RayBackend::connect(RayOptions::cluster(address).namespace(namespace)).await
+}
+
+/// A test with a runtime of its own and a limit.
+pub(crate) fn trial<F>(name: &'static str, body: fn() -> F) -> Trial
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    const LIMIT: Duration = Duration::from_secs(180);
+    Trial::test(name, move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        match runtime.block_on(async { tokio::time::timeout(LIMIT, body()).await }) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failed::from(format!("{error:?}"))),
+            Err(_) => Err(Failed::from("the test hung")),
+        }
+    })
+}
+
+/// Waits until a file has contents, and returns them.
+pub(crate) async fn contents_of(path: &Path) -> String {
+    let mut found = String::new();
+    wait_until(Duration::from_secs(60), "a file to be written", || {
+        found = std::fs::read_to_string(path).unwrap_or_default();
+        found.ends_with('\n')
+    })
+    .await;
+    found.trim_end().to_owned()
+}
+
+/// Waits until something holds, and panics if it does not in time.
+pub(crate) async fn wait_until(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < limit, "waited {limit:?} in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether a process lives. One that nobody has waited for does not.
+pub(crate) fn lives(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+/// Sends a signal to a process that a test has started or caused.
+pub(crate) fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
 }

@@ -5,8 +5,12 @@
 //! says so and passes, unless `CHIA_REQUIRE_RAY=1`: then it fails.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod chaos;
+mod errors;
 mod fixture;
+mod functions;
 mod kit;
+mod loops;
 
 use std::process::ExitCode;
 
@@ -15,13 +19,16 @@ use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     wire::run_if_worker(fixture::host);
+    loops::run_if_driver();
+    loops::run_if_speaker();
     let mut arguments = Arguments::from_args();
     // Clusters are heavy; one test at a time is faster than several.
     arguments.test_threads = arguments.test_threads.or(Some(1));
     if let Err(why) = fixture::python() {
         return skip(&why);
     }
-    let trials: Vec<Trial> = kit::trials();
+    let suites = [errors::trials(), kit::trials(), loops::trials(), chaos::trials()];
+    let trials: Vec<Trial> = suites.into_iter().flatten().collect();
     assert!(!trials.is_empty(), "there is nothing to run");
     let conclusion = libtest_mimic::run(&arguments, trials);
     fixture::stop_clusters();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import importlib.util
 import itertools
 import os
 import signal
@@ -13,19 +14,59 @@ import ray
 
 from chia import _wire
 from chia._child import Child, outcome_of
+from chia._errors import ChiaError
 from chia._program import Program
 from chia._wire import Closed
 
+NATIVE = importlib.util.find_spec("chia._native") is not None
+# The number of the one actor that a process makes: its first order.
+_MADE = 1
 
-def actor_class(program: Program) -> Any:
-    """The Ray class for actors of a program. It travels with the program, so that a restart needs
-    no argument that lies in the object store."""
+
+def actor_class(program: Program, kind: str) -> Any:
+    """The Ray class for actors of a kind. That of a program travels with it, so that a restart needs
+    no argument that lies in the object store; our own kinds need no program."""
+    if kind.startswith("chia.") and NATIVE:
+        return ray.remote(NativeActor)
 
     class ChiaActor(ProgramActor):
         def __init__(self, job: bytes) -> None:
             super().__init__(program, job)
 
     return ray.remote(ChiaActor)
+
+
+class NativeActor:
+    """An actor of chia-dispatch, the cache say, in the Ray actor's own process."""
+
+    def __init__(self, job: bytes) -> None:
+        from chia import _native
+
+        kind, at = _wire.read_blob(job, 0)
+        _, at = _wire.read_blob(job, at)
+        node = ray.get_runtime_context().get_node_id()
+        self._failed: BaseException | None = None
+        try:
+            self._actor = _native.Actor(kind.decode(), job[at:], node)
+        except _native.DispatchError as error:
+            self._failed = ChiaError.new(error.kind, str(error))
+
+    def ready(self) -> bytes:
+        """Returns, or raises what went wrong in the constructor."""
+        if self._failed is not None:
+            raise self._failed
+        return b""
+
+    def call(self, call: bytes, *args: bytes) -> bytes:
+        """Runs a method."""
+        from chia import _native
+
+        self.ready()
+        method, at = _wire.read_blob(call, 0)
+        try:
+            return self._actor.call(method.decode(), call[at:], args)
+        except _native.DispatchError as error:
+            raise ChiaError.new(error.kind, str(error)) from None
 
 
 class ProgramActor:
@@ -47,7 +88,7 @@ class ProgramActor:
         self._child = Child(program)
         self._requests = WithFutures(program, self._child.channel)
         threading.Thread(target=self._read, daemon=True).start()
-        order = (self._child.place, bytes(16), _wire.u32(len(job)), job, _wire.u32(0))
+        order = (self._child.place, *_wire.blob(b""), *_wire.blob(job), *_wire.blobs(()))
         self._order(_wire.MAKE, order)
 
     def ready(self) -> bytes:
@@ -59,7 +100,7 @@ class ProgramActor:
     def call(self, call: bytes, *args: bytes) -> bytes:
         """Runs a method."""
         self.ready()
-        order = (_wire.u64(1), _wire.u32(len(call)), call, *_wire.blobs(args))
+        order = (_wire.u64(_MADE), *_wire.blob(call), *_wire.blobs(args))
         return self._order(_wire.CALL, order)
 
     def _order(self, kind: int, order: tuple[_wire.Part, ...]) -> bytes:

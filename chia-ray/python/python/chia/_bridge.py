@@ -156,8 +156,8 @@ def _serve(channel: Channel, config: dict[str, Any]) -> None:
     from chia._requests import WithFutures
 
     digest, content = _program.ship(config["program"])
-    driver_node = str(ray.get_runtime_context().get_node_id())
-    program = Program(digest, content, config["namespace"], driver_node, _nodes.head_node())
+    driver_node, head_node = _nodes.driver_and_head()
+    program = Program(digest, content, config["namespace"], driver_node, head_node)
     channel.send(_wire.HELLO, 0, greeting())
     requests = WithFutures(program, channel)
     threading.Thread(target=_watch, args=(channel, driver_node), daemon=True).start()

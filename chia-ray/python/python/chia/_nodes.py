@@ -30,12 +30,20 @@ def nodes_json(driver_node: str) -> bytes:
     return json.dumps(nodes(driver_node)).encode()
 
 
-def head_node() -> str:
-    """The id of the node that leads the cluster."""
-    for node in ray.nodes():
-        if node["Alive"] and _HEAD in node["Resources"]:
-            return str(node["NodeID"])
-    return str(ray.get_runtime_context().get_node_id())
+def driver_and_head() -> tuple[str, str]:
+    """The ids of the driver's node and of the node that leads the cluster.
+
+    Ray attaches a driver to any raylet of its machine. Where that machine is the head's, the driver's
+    node is the head.
+    """
+    own = str(ray.get_runtime_context().get_node_id())
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    machine = {node["NodeID"]: node["NodeManagerAddress"] for node in alive}
+    for node in alive:
+        if _HEAD in node["Resources"]:
+            head = str(node["NodeID"])
+            return (head if machine.get(own) == machine[head] else own), head
+    return own, own
 
 
 def _capacity(resources: dict[str, float]) -> dict[str, float]:

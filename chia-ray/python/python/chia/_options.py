@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -11,6 +12,8 @@ from chia._errors import WorkerDied
 from chia._program import Program
 
 ALWAYS = 0xFFFF_FFFF
+OWN = "chia"
+_NODE_ID = re.compile("[0-9a-f]{56}")
 
 
 def task_options(options: dict[str, Any], program: Program) -> dict[str, Any]:
@@ -31,7 +34,7 @@ def actor_options(spec: dict[str, Any], program: Program) -> dict[str, Any]:
         ray_options["lifetime"] = "detached"
     if spec["name"]:
         ray_options["name"] = spec["name"]
-        ray_options["namespace"] = program.namespace
+        ray_options["namespace"] = namespace_of(spec["name"], program)
         ray_options["get_if_exists"] = True
     return ray_options
 
@@ -67,4 +70,12 @@ def _strategy(placement: Any, program: Program) -> Any:
     if placement == "Head":
         return NodeAffinitySchedulingStrategy(program.head_node, soft=False)
     node = placement["Node"]
+    if node["soft"] and not _NODE_ID.fullmatch(node["id"]):
+        # Ray would refuse what cannot be a node of any cluster.
+        return None
     return NodeAffinitySchedulingStrategy(node["id"], soft=node["soft"])
+
+
+def namespace_of(name: str, program: Program) -> str:
+    """Our own actors, the cache above all, are in one namespace for all programs of a cluster."""
+    return OWN if name.startswith(f"{OWN}.") else program.namespace

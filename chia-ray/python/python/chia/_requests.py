@@ -14,7 +14,7 @@ import ray
 from chia import _nodes, _wire
 from chia._actors import actor_class
 from chia._errors import ChiaError, to_wire
-from chia._options import actor_options, task_options
+from chia._options import actor_options, namespace_of, task_options
 from chia._program import Program, Shared
 from chia._wire import Channel, Frame
 
@@ -22,8 +22,9 @@ Outcome: TypeAlias = bytes | BaseException
 Object: TypeAlias = "ray.ObjectRef[bytes] | BaseException"
 Done: TypeAlias = Callable[[Outcome], None]
 
-_NO_SHARED = bytes(16)
 _PREPARED = 4096
+# Seconds until a killed actor counts as gone in any case.
+_KILL = 10.0
 
 
 class Requests(ABC):
@@ -35,7 +36,7 @@ class Requests(ABC):
         self._objects: dict[int, Object] = {}
         self._actors: dict[int, Any] = {}
         self._gets: dict[int, set[int]] = {}
-        self._shared: dict[bytes, Shared | None] = {_NO_SHARED: None}
+        self._shared: dict[bytes, Shared | None] = {b"": None}
         self._functions: dict[bytes, Any] = {}
         self._prepared: dict[tuple[bytes, bytes], Callable[..., Any]] = {}
         self._serve: dict[int, Callable[[Frame], None]] = {
@@ -80,9 +81,10 @@ class Requests(ABC):
 
     def _submit(self, frame: Frame) -> None:
         body = frame.body
-        options, at = _wire.read_blob(body, 16)
+        hash, at = _wire.read_blob(body, 0)
+        options, at = _wire.read_blob(body, at)
         ids, at = _wire.read_ids(body, at)
-        key = (body[:16], options)
+        key = (hash, options)
         call = self._prepared.get(key) or self._prepare(key)
         self._objects[frame.id] = call(body[at + 4 :], *self._args(ids))
 
@@ -161,22 +163,23 @@ class Requests(ABC):
         raw, at = _wire.read_blob(frame.body, 0)
         job = frame.body[at + 4 :]
         spec = json.loads(raw)
-        remote_class = actor_class(self.program).options(**actor_options(spec, self.program))
-        handle = remote_class.remote(job)
+        options = actor_options(spec, self.program)
+        handle = actor_class(self.program, spec["kind"]).options(**options).remote(job)
 
         def done(outcome: Outcome) -> None:
             if isinstance(outcome, BaseException):
-                ray.kill(handle)
+                self._kill(frame.id, handle, outcome)
             else:
                 self._actors[frame.id] = handle
-            self.answer(frame.id, outcome)
+                self.answer(frame.id, outcome)
 
         self.when_done(handle.ready.remote(), done)
 
     def _find_actor(self, frame: Frame) -> None:
-        name, _ = _wire.read_blob(frame.body, 0)
+        raw, _ = _wire.read_blob(frame.body, 0)
+        name = raw.decode()
         try:
-            handle = ray.get_actor(name.decode(), namespace=self.program.namespace)
+            handle = ray.get_actor(name, namespace=namespace_of(name, self.program))
         except ValueError:
             self.answer(frame.id, b"\0")
             return
@@ -191,24 +194,33 @@ class Requests(ABC):
 
     def _kill_actor(self, frame: Frame) -> None:
         actor, _ = _wire.read_u64(frame.body, 0)
-        killing = threading.Thread(target=self._kill, args=(frame.id, self._actors[actor]), daemon=True)
-        killing.start()
+        self._kill(frame.id, self._actors[actor], b"")
 
-    def _kill(self, request: int, handle: Any) -> None:
-        """Kills an actor and waits until its calls fail: only then is its name free."""
-        ray.kill(handle)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            try:
-                ray.get(handle.ready.remote(), timeout=1)
-            except ray.exceptions.ActorDiedError:
-                break
-            except Exception:
-                time.sleep(0.01)
-        self.answer(request, b"")
+    def _kill(self, request: int, handle: Any, outcome: Outcome) -> None:
+        """Kills an actor, then answers. On a thread of its own: it waits for Ray, whose thread we may
+        be on."""
+
+        def kill() -> None:
+            _kill_and_wait(handle)
+            self.answer(request, outcome)
+
+        threading.Thread(target=kill, daemon=True).start()
 
     def _send_nodes(self, frame: Frame) -> None:
         self.answer(frame.id, _nodes.nodes_json(self.program.driver_node))
+
+
+def _kill_and_wait(handle: Any) -> None:
+    """Kills an actor and waits until its calls fail: only then is its name free."""
+    ray.kill(handle)
+    deadline = time.monotonic() + _KILL
+    while time.monotonic() < deadline:
+        try:
+            ray.get(handle.ready.remote(), timeout=1)
+        except ray.exceptions.ActorDiedError:
+            return
+        except Exception:
+            time.sleep(0.01)
 
 
 class WithFutures(Requests):

@@ -98,7 +98,7 @@ class TaskChild(Child):
         hash = self._share(shared)
         self._next += 1
         id = self._next
-        order = (self.place, hash, _wire.u32(len(job)), job, *_wire.blobs(args))
+        order = (self.place, *_wire.blob(hash), *_wire.blob(job), *_wire.blobs(args))
         self.channel.send(_wire.RUN, id, *order)
         try:
             while True:
@@ -116,7 +116,7 @@ class TaskChild(Child):
     def _share(self, shared: Shared | None) -> bytes:
         """Sends a shared blob that the program has not seen. Returns its hash."""
         if shared is None:
-            return bytes(16)
+            return b""
         self._requests.know(shared)
         if shared.hash not in self._known:
             self._known = [*self._known[1 - _SURE :], shared.hash]

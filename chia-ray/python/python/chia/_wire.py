@@ -6,7 +6,7 @@ import select
 import socket
 import struct
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 PROTOCOL: Final = 1
@@ -90,12 +90,16 @@ def read_ids(body: bytes, at: int) -> tuple[Sequence[int], int]:
     return struct.unpack_from(f"<{count}Q", body, at), at + 8 * count
 
 
-def blobs(items: Iterable[bytes]) -> list[Part]:
+def blob(item: bytes) -> tuple[bytes, bytes]:
+    """Bytes behind their length."""
+    return u32(len(item)), item
+
+
+def blobs(items: Sequence[bytes]) -> list[Part]:
     """Several blobs behind their count."""
-    parts: list[Part] = [b""]
+    parts: list[Part] = [u32(len(items))]
     for item in items:
-        parts += (u32(len(item)), item)
-    parts[0] = u32(len(parts) // 2)
+        parts += blob(item)
     return parts
 
 
