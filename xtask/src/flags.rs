@@ -25,6 +25,9 @@ pub(crate) enum Job {
     /// Make the Python environment of the tests up to date and print its Python
     /// (`CHIA_RAY_PYTHON=$(cargo xtask venv) cargo test -p chia-ray`).
     Venv(Venv),
+    /// A Ray cluster to play with, in the background.
+    #[command(subcommand)]
+    Ray(Ray),
     /// Measure ours against its peers: rules, dispatch, cache, ray, python.
     Bench(Bench),
 }
@@ -84,6 +87,17 @@ pub(crate) enum Backend {
     Local,
     /// On a private Ray cluster.
     Ray,
+}
+
+/// `ray`: what to do with the cluster.
+#[derive(Clone, Copy, Subcommand)]
+pub(crate) enum Ray {
+    /// Start it, unless it runs, and print its address.
+    Up,
+    /// End it.
+    Down,
+    /// Print its address, if it runs.
+    Status,
 }
 
 /// `venv`: which environment.

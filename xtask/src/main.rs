@@ -8,6 +8,7 @@ mod flags;
 mod interpreters;
 mod matrix;
 mod processes;
+mod ray;
 mod repo;
 mod shell;
 mod venv;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Job::ReleaseCheck(flags) => matrix::release_check(&flags),
         Job::Demo(flags) => demo::run(&flags).map(|()| ExitCode::SUCCESS),
         Job::Venv(flags) => venv::run(&flags).map(|()| ExitCode::SUCCESS),
+        Job::Ray(flags) => ray::run(&flags).map(|()| ExitCode::SUCCESS),
         Job::Bench(flags) => bench::run(&flags).map(|()| ExitCode::SUCCESS),
     };
     match done {
