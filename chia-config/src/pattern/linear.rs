@@ -3,7 +3,7 @@
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::meta::Regex;
 use regex_automata::nfa::thompson;
-use regex_automata::{Anchored, Input};
+use regex_automata::{Anchored, Input, PatternID};
 
 use super::matcher::MAX_COMPILED;
 
@@ -38,12 +38,26 @@ impl Linear {
     pub(super) fn first_match(&self, tag: &str) -> Option<usize> {
         let input = Input::new(tag).anchored(Anchored::Yes);
         let found = match self {
-            // It has no byte to quit on, so there is no error.
-            Self::Table(table) => table.try_search_fwd(&input).ok().flatten(),
-            Self::Lazy(regex) => regex.search_half(&input),
+            Self::Table(table) => walk(table, &input),
+            Self::Lazy(regex) => regex.search_half(&input).map(|found| found.pattern()),
         };
-        found.map(|found| found.pattern().as_usize())
+        found.map(|pattern| pattern.as_usize())
     }
+}
+
+/// A plain walk: a match can only be at the end, so there is none to look for on the way.
+fn walk(table: &dense::DFA<Vec<u32>>, input: &Input<'_>) -> Option<PatternID> {
+    // An anchored start is what the table was built for, so there is no error.
+    let mut state = table.start_state_forward(input).ok()?;
+    for &byte in input.haystack() {
+        state = table.next_state(state, byte);
+        if table.is_dead_state(state) {
+            return None;
+        }
+    }
+    state = table.next_eoi_state(state);
+    // The first pattern of a state is the one that takes precedence.
+    table.is_match_state(state).then(|| table.match_pattern(state, 0))
 }
 
 fn table(texts: &[String]) -> Option<dense::DFA<Vec<u32>>> {

@@ -3,6 +3,7 @@
 use crate::cache;
 use crate::dispatch;
 use crate::report::Report;
+use crate::rules;
 
 /// A set of figures that are measured and read together.
 pub struct Group {
@@ -28,6 +29,11 @@ pub const GROUPS: &[Group] = &[
         run: cache::open::run,
     },
     Group { name: "cache-repair", about: "repairs of the index", run: cache::repair::run },
+    Group {
+        name: "rules",
+        about: "one decision, beside a bare match of the same patterns",
+        run: rules::run,
+    },
     Group {
         name: "dispatch",
         about: "a call on the in-process backend, beside a bare tokio::spawn",

@@ -23,6 +23,7 @@ pub mod figure;
 pub mod groups;
 pub mod machine;
 pub mod report;
+pub mod rules;
 pub mod timing;
 
 pub use figure::{Aim, Figure};
