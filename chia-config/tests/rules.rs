@@ -219,6 +219,7 @@ fn r09_a_fingerprint_tells_any_two_rules_apart() {
         "cache: {f: true}",
         "bypass: {f: {bypass: true, tags: []}}",
         "bypass: {f: {bypass: true, tags: [a, b]}}",
+        "bypass: {f: {bypass: true, tags: [a, c]}}",
         "bypass: {f: {bypass: true, tags: [ab, '']}}",
         "bypass: {f: {bypass: true, data: a}}",
         "bypass: {f: true, g: true}",
