@@ -1,7 +1,7 @@
 //! The store beside what a user would pick instead, and beside what the disk itself can do.
 //!
-//! Peers: Python's `diskcache`, the `cacache` crate, and a plain store in Python with one pickle a file ([`python`]).
-//! Limits: writes and renames, synced appends, redb commits, reads with a checksum ([`raw`]).
+//! Peers: Python's `diskcache`, the `cacache` crate, and a plain store in Python with one pickle a file (`python`).
+//! Limits: writes and renames, synced appends, redb commits, reads with a checksum (`raw`).
 
 mod cacache;
 pub mod open;
