@@ -13,7 +13,7 @@ use super::actor::Actors;
 use super::backend::LocalBackend;
 use super::cell::{Ahead, Cell, JobKind, cell};
 use super::deadlock;
-use super::lease::{Held, Lease, Wait};
+use super::lease::{Held, Key, Lease, Wait};
 use super::run::Run;
 use super::scheduler::{Class, Grant, Scheduler};
 use crate::backend::{Node, ObjectId, ObjectRef, Task, TaskOptions};
@@ -45,7 +45,7 @@ pub(super) struct State {
 /// A cell that has its place.
 struct Start {
     cell: Arc<Cell>,
-    key: usize,
+    key: Key,
     place: Arc<Place>,
 }
 
@@ -159,11 +159,11 @@ impl Engine {
     }
 
     /// Lends the `cpu` of a lease until [`end_wait`](Self::end_wait).
-    pub(super) fn begin_wait(self: &Arc<Self>, key: usize, on: &Arc<Cell>) -> Result<Arc<Wait>> {
+    pub(super) fn begin_wait(self: &Arc<Self>, key: Key, on: &Arc<Cell>) -> Result<Arc<Wait>> {
         let pending = deadlock::pending(on);
         let (wait, watch) = self.start_what_fits(|state| {
             let State { scheduler, leases, .. } = state;
-            let held = leases.get_mut(key).ok_or_else(shut_down)?;
+            let held = leased(leases, key).ok_or_else(shut_down)?;
             if let Some(error) = deadlock::by_itself(scheduler, held, on, &pending) {
                 return Err(error);
             }
@@ -187,14 +187,14 @@ impl Engine {
     }
 
     /// Takes the `cpu` back, without waiting for it.
-    pub(super) fn end_wait(&self, key: usize, wait: &Arc<Wait>) {
+    pub(super) fn end_wait(&self, key: Key, wait: &Arc<Wait>) {
         let mut state = self.state();
         let State { scheduler, leases, waits, .. } = &mut *state;
         for class in &wait.classes {
             scheduler.end_await(class);
         }
         *waits -= 1;
-        if let Some(held) = leases.get_mut(key) {
+        if let Some(held) = leased(leases, key) {
             held.waits.retain(|other| !Arc::ptr_eq(other, wait));
             if held.waits.is_empty() {
                 scheduler.reclaim_cpu(&held.grant);
@@ -203,9 +203,12 @@ impl Engine {
     }
 
     /// Gives back what a lease holds.
-    pub(super) fn end_lease(self: &Arc<Self>, key: usize) {
+    pub(super) fn end_lease(self: &Arc<Self>, key: Key) {
         self.start_what_fits(|state| {
-            let Some(held) = state.leases.try_remove(key) else { return };
+            if leased(&mut state.leases, key).is_none() {
+                return;
+            }
+            let held = state.leases.remove(key.slot);
             if !held.waits.is_empty() {
                 state.scheduler.reclaim_cpu(&held.grant);
             }
@@ -290,7 +293,7 @@ impl Engine {
                 self.runtime.spawn(run.task(job, context).instrument(span));
             }
             JobKind::Actor(birth) => {
-                if let Some(held) = self.state().leases.get_mut(key) {
+                if let Some(held) = leased(&mut self.state().leases, key) {
                     held.is_actor = true;
                 }
                 self.runtime.spawn(run.actor(birth, context).instrument(span));
@@ -313,8 +316,14 @@ impl State {
         let place = Arc::clone(&grant.place);
         let holder = Arc::clone(&cell);
         let held = Held { holder, grant, is_actor: false, waits: Vec::new() };
-        Start { cell, key: self.leases.insert(held), place }
+        let key = Key { holder: cell.id, slot: self.leases.insert(held) };
+        Start { cell, key, place }
     }
+}
+
+/// The record of a lease that has not ended.
+fn leased(leases: &mut Slab<Held>, key: Key) -> Option<&mut Held> {
+    leases.get_mut(key.slot).filter(|held| held.holder.id == key.holder)
 }
 
 pub(super) fn shut_down() -> Error {

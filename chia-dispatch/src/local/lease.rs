@@ -8,13 +8,21 @@ use tokio::sync::SetOnce;
 use super::cell::Cell;
 use super::engine::Engine;
 use super::scheduler::{Class, Grant};
+use crate::backend::ObjectId;
 use crate::error::{Error, Result};
 
 /// Resources of a node, held until this is released or dropped.
 pub(super) struct Lease {
     engine: Arc<Engine>,
-    key: usize,
+    key: Key,
     released: AtomicBool,
+}
+
+/// Where the engine keeps a lease. The slot alone may be another's once this one has ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    pub(super) slot: usize,
+    pub(super) holder: ObjectId,
 }
 
 /// The engine's record of a lease.
@@ -36,7 +44,7 @@ pub(super) struct Wait {
 }
 
 impl Lease {
-    pub(super) fn new(engine: Arc<Engine>, key: usize) -> Self {
+    pub(super) fn new(engine: Arc<Engine>, key: Key) -> Self {
         Self { engine, key, released: AtomicBool::new(false) }
     }
 

@@ -86,6 +86,42 @@ async fn r22_a_dropped_wait_takes_the_cpu_back() {
     backend.get(&other).await.unwrap();
 }
 
+/// What a finished task left behind may wait on; it holds nothing, and touches nobody's resources.
+#[tokio::test]
+async fn r22_a_wait_left_behind_by_a_finished_task_takes_nothing() {
+    let programs = Programs::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let at_gate = Arc::clone(&gate);
+    programs.add("gate", move |_| {
+        let gate = Arc::clone(&at_gate);
+        async move {
+            gate.acquire().await.unwrap().forget();
+            done()
+        }
+    });
+    let (leave, mut left) = tokio::sync::mpsc::unbounded_channel();
+    programs.add("leaver", move |context| {
+        let leave = leave.clone();
+        async move {
+            let slow = submit(&**context.backend(), task("gate", [])).await;
+            leave.send(tokio::spawn(async move { context.backend().get(&slow).await })).unwrap();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            done()
+        }
+    });
+    programs.add("other", |_| async { done() });
+    let backend = one_node(&programs, [("cpu", 1.0)]);
+    call(&*backend, task("leaver", [("cpu", 1.0)])).await.unwrap();
+    let next = submit(&*backend, task("gate", [("cpu", 1.0)])).await;
+    tokio::task::yield_now().await;
+    gate.add_permits(2);
+    left.recv().await.unwrap().await.unwrap().unwrap();
+    backend.get(&next).await.unwrap();
+    let other = call(&*backend, task("other", [("cpu", 1.0)]));
+    let in_time = tokio::time::timeout(Duration::from_secs(20), other).await;
+    in_time.expect("the cpu was taken by a wait of nobody").unwrap();
+}
+
 #[tokio::test]
 async fn r23_panics_free_what_was_held_and_name_the_function() {
     let programs = Programs::new();

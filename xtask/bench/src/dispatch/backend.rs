@@ -1,7 +1,6 @@
-//! What a call costs on the in-process backend, above a bare `tokio::spawn` of the same closure.
+//! The backend alone: tasks of bytes.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,21 +11,17 @@ use chia_dispatch::{
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
-use crate::timing::{self, Side};
-use crate::{Aim, Figure, Report, machine};
+use super::{IN_FLIGHT, MANY, batches, settle};
+use crate::{Aim, Figure, Report, machine, timing};
 
-/// How many calls are in flight at a time.
-const IN_FLIGHT: [usize; 3] = [1, 100, 100_000];
-
-/// Adds the group's figures.
-pub fn run(report: &mut Report) -> anyhow::Result<()> {
-    let runtime = Runtime::new()?;
+/// Adds the figures of the bare backend.
+pub(super) fn run(report: &mut Report, runtime: &Runtime) -> anyhow::Result<()> {
     let backend = runtime.block_on(async { LocalBackend::machine(Arc::new(Echo)) })?;
     for calls in IN_FLIGHT {
-        report.progress(&format!("{calls} in flight"));
+        report.progress(&format!("backend, {calls} in flight"));
         let medians = timing::interleaved(&mut [
-            batches(&runtime, calls, |rounds| submitted(Arc::clone(&backend), calls, rounds)),
-            batches(&runtime, calls, |rounds| spawned(calls, rounds)),
+            batches(runtime, calls, |rounds| submitted(Arc::clone(&backend), calls, rounds)),
+            batches(runtime, calls, |rounds| spawned(calls, rounds)),
         ]);
         let (ours, bare) = (medians[0], medians[1]);
         let case = format!("backend: submit and get, {calls} in flight, beside tokio::spawn");
@@ -34,22 +29,8 @@ pub fn run(report: &mut Report) -> anyhow::Result<()> {
         let case = format!("backend: overhead per call, {calls} in flight");
         report.add(Figure::alone(case, "ns", ours - bare).aim(Aim::AtMost(1_500.0)));
     }
-    report.progress("memory");
-    memory(report, &runtime)
-}
-
-/// A side that runs whole batches inside of the runtime, and counts nanoseconds a call.
-fn batches<'a, F>(runtime: &'a Runtime, calls: usize, batch: impl Fn(u64) -> F + 'a) -> Side<'a>
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    Box::new(move |times| {
-        let rounds = times.div_ceil(calls as u64);
-        let start = Instant::now();
-        // Inside a task, as the parts of a loop are: `block_on` itself is no worker's thread.
-        runtime.block_on(runtime.spawn(batch(rounds))).expect("a batch does not panic");
-        start.elapsed().mul_f64(times as f64 / (rounds * calls as u64) as f64)
-    })
+    report.progress("backend, memory");
+    memory(report, runtime)
 }
 
 async fn submitted(backend: Arc<LocalBackend>, calls: usize, rounds: u64) {
@@ -79,8 +60,7 @@ async fn spawned(calls: usize, rounds: u64) {
 
 /// Bytes per call in flight: queued behind a full node, and running side by side.
 fn memory(report: &mut Report, runtime: &Runtime) -> anyhow::Result<()> {
-    const CALLS: usize = 100_000;
-    for (what, cpus) in [("queued", 1.0), ("running", CALLS as f64)] {
+    for (what, cpus) in [("queued", 1.0), ("running", MANY as f64)] {
         let gate = Arc::new(Semaphore::new(0));
         let host = Arc::new(Gate(Arc::clone(&gate)));
         let node = Resources::from([("cpu", cpus)]);
@@ -88,14 +68,14 @@ fn memory(report: &mut Report, runtime: &Runtime) -> anyhow::Result<()> {
         let backend = runtime.block_on(async { start() })?;
         let before = machine::resident_bytes();
         let handles = runtime.block_on(async {
-            let mut handles = Vec::with_capacity(CALLS);
-            for _ in 0..CALLS {
+            let mut handles = Vec::with_capacity(MANY);
+            for _ in 0..MANY {
                 handles.push(backend.submit(task("gate", 1.0)).await?);
             }
             settle().await;
             Ok::<_, Error>(handles)
         })?;
-        let ours = (machine::resident_bytes() - before) / CALLS as f64;
+        let ours = (machine::resident_bytes() - before) / MANY as f64;
         gate.close();
         runtime.block_on(async {
             for handle in &handles {
@@ -103,14 +83,9 @@ fn memory(report: &mut Report, runtime: &Runtime) -> anyhow::Result<()> {
             }
             backend.shutdown().await
         })?;
-        report.add(Figure::alone(format!("backend: memory per call, {what}"), "B", ours));
+        report.add(Figure::alone(format!("backend: memory per call in flight, {what}"), "B", ours));
     }
     Ok(())
-}
-
-/// Lets what was started come to rest.
-async fn settle() {
-    tokio::time::sleep(Duration::from_millis(300)).await;
 }
 
 fn task(entry: &str, cpu: f64) -> Task {
