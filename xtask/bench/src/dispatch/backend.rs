@@ -1,5 +1,6 @@
 //! The backend alone: tasks of bytes.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,10 +10,9 @@ use chia_dispatch::{
     Actor, Backend, Error, ErrorKind, Host, Job, LocalBackend, Resources, Result, TaskContext,
 };
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
 
-use super::{IN_FLIGHT, MANY, batches, settle};
-use crate::{Aim, Figure, Report, machine, timing};
+use super::{IN_FLIGHT, batches};
+use crate::{Aim, Figure, Report, timing};
 
 /// Adds the figures of the bare backend.
 pub(super) fn run(report: &mut Report, runtime: &Runtime) -> anyhow::Result<()> {
@@ -29,8 +29,7 @@ pub(super) fn run(report: &mut Report, runtime: &Runtime) -> anyhow::Result<()> 
         let case = format!("backend: overhead per call, {calls} in flight");
         report.add(Figure::alone(case, "ns", ours - bare).aim(Aim::AtMost(1_500.0)));
     }
-    report.progress("backend, memory");
-    memory(report, runtime)
+    Ok(())
 }
 
 async fn submitted(backend: Arc<LocalBackend>, calls: usize, rounds: u64) {
@@ -58,34 +57,15 @@ async fn spawned(calls: usize, rounds: u64) {
     }
 }
 
-/// Bytes per call in flight: queued behind a full node, and running side by side.
-fn memory(report: &mut Report, runtime: &Runtime) -> anyhow::Result<()> {
-    for (what, cpus) in [("queued", 1.0), ("running", MANY as f64)] {
-        let gate = Arc::new(Semaphore::new(0));
-        let host = Arc::new(Gate(Arc::clone(&gate)));
-        let node = Resources::from([("cpu", cpus)]);
-        let start = || LocalBackend::builder().node("node", node).start(host);
-        let backend = runtime.block_on(async { start() })?;
-        let before = machine::resident_bytes();
-        let handles = runtime.block_on(async {
-            let mut handles = Vec::with_capacity(MANY);
-            for _ in 0..MANY {
-                handles.push(backend.submit(task("gate", 1.0)).await?);
-            }
-            settle().await;
-            Ok::<_, Error>(handles)
-        })?;
-        let ours = (machine::resident_bytes() - before) / MANY as f64;
-        gate.close();
-        runtime.block_on(async {
-            for handle in &handles {
-                backend.get(handle).await?;
-            }
-            backend.shutdown().await
-        })?;
-        report.add(Figure::alone(format!("backend: memory per call in flight, {what}"), "B", ours));
+/// Puts tasks in flight on a node with these cpus, and hands them over to be kept.
+pub(super) async fn in_flight(calls: usize, cpus: f64) -> anyhow::Result<Box<dyn Any>> {
+    let node = Resources::from([("cpu", cpus)]);
+    let backend = LocalBackend::builder().node("head", node).start(Arc::new(Forever))?;
+    let mut handles = Vec::with_capacity(calls);
+    for _ in 0..calls {
+        handles.push(backend.submit(task("forever", 1.0)).await?);
     }
-    Ok(())
+    Ok(Box::new((backend, handles)))
 }
 
 fn task(entry: &str, cpu: f64) -> Task {
@@ -115,15 +95,13 @@ impl Host for Echo {
     }
 }
 
-/// Returns what it gets, once the gate is closed for good.
-struct Gate(Arc<Semaphore>);
+/// Never returns.
+struct Forever;
 
 #[async_trait]
-impl Host for Gate {
-    async fn run(&self, job: Job, _: TaskContext) -> Result<Bytes> {
-        // Nobody gets a permit: the end of the gate lets all of them through.
-        let _ = self.0.acquire().await;
-        Ok(job.payload)
+impl Host for Forever {
+    async fn run(&self, _: Job, _: TaskContext) -> Result<Bytes> {
+        std::future::pending().await
     }
 
     async fn actor(&self, kind: &str, _: Bytes, _: TaskContext) -> Result<Box<dyn Actor>> {

@@ -1,13 +1,14 @@
 //! The loop handle: decision, encoding both ways, backend, worker side.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use chia_dispatch::{Chia, Function, LocalBackend, Registry, Resources};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
-use super::{IN_FLIGHT, MANY, batches, settle};
-use crate::{Aim, Figure, Report, machine, timing};
+use super::{IN_FLIGHT, batches};
+use crate::{Aim, Figure, Report, timing};
 
 async fn next(value: u64) -> u64 {
     value + 1
@@ -39,11 +40,6 @@ pub(super) fn run(report: &mut Report, runtime: &Runtime) -> anyhow::Result<()> 
         report.add(Figure::versus(case, "ns", ours, bare));
         let case = format!("loop handle: overhead per call, {calls} in flight");
         report.add(Figure::alone(case, "ns", ours - bare).aim(Aim::AtMost(5_000.0)));
-    }
-    report.progress("loop handle, memory");
-    for (what, cpus) in [("queued", 1.0), ("running", MANY as f64)] {
-        let case = format!("loop handle: memory per call in flight, {what}");
-        report.add(Figure::alone(case, "B", memory(runtime, cpus)?));
     }
     Ok(())
 }
@@ -84,20 +80,12 @@ async fn spawned(calls: usize, rounds: u64) {
     }
 }
 
-/// Bytes that a call holds while it is in flight.
-fn memory(runtime: &Runtime, cpus: f64) -> anyhow::Result<f64> {
-    let chia = runtime.block_on(start(Some(cpus)))?;
-    let before = machine::resident_bytes();
-    let handles = runtime.block_on(async {
-        let mut handles = Vec::with_capacity(MANY);
-        for value in 0..MANY as u64 {
-            handles.push(chia.call(&WAIT, (value,)).dispatch().await?);
-        }
-        settle().await;
-        anyhow::Ok(handles)
-    })?;
-    let grown = machine::resident_bytes() - before;
-    runtime.block_on(chia.shutdown())?;
-    drop(handles);
-    Ok(grown / MANY as f64)
+/// Puts calls in flight on a node with these cpus, and hands them over to be kept.
+pub(super) async fn in_flight(calls: usize, cpus: f64) -> anyhow::Result<Box<dyn Any>> {
+    let chia = start(Some(cpus)).await?;
+    let mut handles = Vec::with_capacity(calls);
+    for value in 0..calls as u64 {
+        handles.push(chia.call(&WAIT, (value,)).dispatch().await?);
+    }
+    Ok(Box::new(handles))
 }

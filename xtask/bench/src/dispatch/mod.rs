@@ -2,6 +2,7 @@
 
 mod backend;
 mod handle;
+mod memory;
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,6 @@ use crate::timing::Side;
 
 /// How many calls are in flight at a time.
 const IN_FLIGHT: [usize; 3] = [1, 100, 100_000];
-/// With how many calls the memory of one is measured.
-const MANY: usize = 100_000;
 
 /// Adds the group's figures.
 pub fn run(report: &mut Report) -> anyhow::Result<()> {
@@ -22,8 +21,10 @@ pub fn run(report: &mut Report) -> anyhow::Result<()> {
     // Fails only if another group has set one.
     let _ = sink.with_writer(std::io::sink).try_init();
     let runtime = Runtime::new()?;
+    memory::in_child(&runtime)?;
     handle::run(report, &runtime)?;
-    backend::run(report, &runtime)
+    backend::run(report, &runtime)?;
+    memory::run(report)
 }
 
 /// A side that runs whole batches inside of the runtime, and counts the time of a call.
@@ -38,9 +39,4 @@ where
         runtime.block_on(runtime.spawn(batch(rounds))).expect("a batch does not panic");
         start.elapsed().mul_f64(times as f64 / (rounds * calls as u64) as f64)
     })
-}
-
-/// Lets what was started come to rest.
-async fn settle() {
-    tokio::time::sleep(Duration::from_millis(300)).await;
 }
