@@ -133,8 +133,19 @@ async fn r22_a_short_time_out_breaks_a_ring_before_it_is_reported() {
     });
     waits_for(&programs, "child", "grandchild");
     programs.add("grandchild", |_| async { done() });
+    programs.add("patient", |context| async move {
+        call(&**context.backend(), task("asleep", [])).await
+    });
+    programs.add("asleep", |_| async {
+        tokio::time::sleep(LONG).await;
+        done()
+    });
     let backend = one_node(&programs, [("cpu", 1.0), ("license", 1.0)]);
+    // A wait that is there before lets the first look fall into the middle of the ring's life.
+    let patient = submit(&*backend, task("patient", [])).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     call(&*backend, task("parent", LICENSE)).await.expect("the time-out ends the wait");
+    backend.get(&patient).await.unwrap();
 }
 
 /// A task with two waits goes on with either.
