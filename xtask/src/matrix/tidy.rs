@@ -129,11 +129,12 @@ fn broken_links() -> anyhow::Result<Vec<String>> {
     Ok(broken)
 }
 
-/// The targets of `[…](…)` that are files.
+/// The targets of `[…](…)` that are files: neither addresses nor items of the documentation.
 fn local_links(markdown: &str) -> BTreeSet<&str> {
     let targets = markdown.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let files = targets.map(|target| target.split('#').next().unwrap_or_default());
-    files.filter(|t| !t.is_empty() && !t.contains("://") && !t.contains(['`', '\n', ' '])).collect()
+    let is_file = |t: &&str| t.contains(['.', '/']) && !t.contains("::") && !t.contains("://");
+    files.filter(is_file).filter(|t| !t.contains(['`', '\n', ' '])).collect()
 }
 
 /// Those of the crates that users get.
@@ -202,7 +203,8 @@ mod tests {
 
     #[test]
     fn only_links_to_files_are_followed() {
-        let text = "[a](docs/A.md#top) [b](https://x.y/z) [c](#here) ![d](e.png)";
+        let text =
+            "[a](docs/A.md#top) [b](https://x.y/z) [c](#here) ![d](e.png) [E](crate::E) [F](F)";
         assert_eq!(local_links(text), BTreeSet::from(["docs/A.md", "e.png"]));
     }
 }
