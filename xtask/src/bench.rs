@@ -15,7 +15,7 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<()> {
     cargo.args(["run", "--quiet", "--release", "-p", "chia-bench", "--"]).args(&flags.rest);
     if needs_ray(&flags.rest) {
         let python = interpreters::preferred()?;
-        cargo.env("CHIA_RAY_PYTHON", venv::with_ray(&shell, venv::RAY, &python)?);
+        cargo.env("CHIA_RAY_PYTHON", venv::optimised(&shell, venv::RAY, &python)?);
     }
     shell.run(&mut cargo)
 }

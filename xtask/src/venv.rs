@@ -51,11 +51,30 @@ pub(crate) fn with_ray(shell: &Shell, ray: &str, python: &Interpreter) -> anyhow
     if let Some(package) = package()
         && fresh.insert(folder)
     {
-        let wheel = build_wheel(shell, &package, python)?;
-        let args = ["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps"];
-        shell.run(Command::new(&program).args(args).arg(wheel))?;
+        install(shell, &package, python, &program, "dev")?;
     }
     Ok(program)
+}
+
+/// As [`with_ray`], with an optimised wheel: for measurements. Others get theirs back by themselves.
+pub(crate) fn optimised(shell: &Shell, ray: &str, python: &Interpreter) -> anyhow::Result<PathBuf> {
+    let program = with_ray(shell, ray, python)?;
+    if let Some(package) = package() {
+        install(shell, &package, python, &program, "release")?;
+    }
+    Ok(program)
+}
+
+fn install(
+    shell: &Shell,
+    package: &Path,
+    python: &Interpreter,
+    program: &Path,
+    profile: &str,
+) -> anyhow::Result<()> {
+    let wheel = build_wheel(shell, package, python, profile)?;
+    let args = ["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps"];
+    shell.run(Command::new(program).args(args).arg(wheel))
 }
 
 /// The Python of the environment with the tools.
@@ -87,15 +106,20 @@ fn make(
     Ok(program)
 }
 
-/// Builds the wheel (abi3: one for every Python) in the profile that all tests use.
-fn build_wheel(shell: &Shell, package: &Path, python: &Interpreter) -> anyhow::Result<PathBuf> {
+/// Builds the wheel (abi3: one for every Python) in a profile of cargo.
+fn build_wheel(
+    shell: &Shell,
+    package: &Path,
+    python: &Interpreter,
+    profile: &str,
+) -> anyhow::Result<PathBuf> {
     let tools = with_tools(shell, python)?;
     let out = repo::target().join("wheels");
     if out.exists() {
         fs::remove_dir_all(&out)?;
     }
     let mut maturin = Command::new(tools.with_file_name("maturin"));
-    maturin.args(["build", "--quiet", "--profile", "dev", "--interpreter"]).arg(&python.program);
+    maturin.args(["build", "--quiet", "--profile", profile, "--interpreter"]).arg(&python.program);
     maturin.arg("--out").arg(&out).current_dir(package);
     shell.run(maturin.env("CARGO_TARGET_DIR", repo::target()))?;
     let wheels = fs::read_dir(&out)?.flatten().map(|entry| entry.path());

@@ -2,6 +2,7 @@
 
 use crate::cache;
 use crate::dispatch;
+use crate::python;
 use crate::report::Report;
 use crate::rules;
 
@@ -38,5 +39,10 @@ pub const GROUPS: &[Group] = &[
         name: "dispatch",
         about: "a call on the in-process backend, beside a bare tokio::spawn",
         run: dispatch::run,
+    },
+    Group {
+        name: "python",
+        about: "the Python front on Ray, beside a bare remote function",
+        run: python::run,
     },
 ];

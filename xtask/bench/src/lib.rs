@@ -22,6 +22,7 @@ pub mod dispatch;
 pub mod figure;
 pub mod groups;
 pub mod machine;
+pub mod python;
 pub mod report;
 pub mod rules;
 pub mod timing;
