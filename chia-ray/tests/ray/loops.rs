@@ -54,7 +54,7 @@ pub(crate) struct Ran {
 
 /// Connects with the rules and a cache in a folder.
 pub(crate) async fn start(address: &str, folder: &Path) -> Result<Chia> {
-    start_with(address, folder, RULES.replace("iter[13]_", "iter[13]_").as_str()).await
+    start_with(address, folder, RULES).await
 }
 
 async fn start_with(address: &str, folder: &Path, rules: &str) -> Result<Chia> {
@@ -116,7 +116,6 @@ pub(crate) fn run_if_driver() {
 
 /// The processes that hold the cache.
 pub(crate) fn cache_processes(cluster: &Cluster) -> Vec<u32> {
-    let _ = cluster;
     let own = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
     let pids = std::fs::read_dir("/proc").unwrap().flatten().filter_map(own);
     let holds = |pid: &u32| {
@@ -125,7 +124,7 @@ pub(crate) fn cache_processes(cluster: &Cluster) -> Vec<u32> {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         let environment = String::from_utf8_lossy(&environment).into_owned();
         let folder = cluster.folder().to_string_lossy().into_owned();
-        command.starts_with("ray::") && command.contains("Actor") && environment.contains(&folder)
+        command.starts_with("ray::") && command.contains("Cache") && environment.contains(&folder)
     };
     pids.filter(holds).collect()
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import importlib.util
 import itertools
 import os
 import signal
@@ -12,21 +11,25 @@ from typing import Any
 
 import ray
 
-from chia import _wire
+from chia import _native, _wire
 from chia._child import Child, outcome_of
-from chia._errors import ChiaError
+from chia._errors import from_native
 from chia._program import Program
 from chia._wire import Closed
 
-NATIVE = importlib.util.find_spec("chia._native") is not None
 # The number of the one actor that a process makes: its first order.
 _MADE = 1
 
 
 def actor_class(program: Program, kind: str) -> Any:
-    """The Ray class for actors of a kind. That of a program travels with it, so that a restart needs
-    no argument that lies in the object store; our own kinds need no program."""
-    if kind.startswith("chia.") and NATIVE:
+    """The Ray class for actors of a kind; its constructor takes the job. That of a program travels
+    with it, so that a restart needs no argument that lies in the object store; our own kinds need
+    no program."""
+    if kind == "chia.cache":
+        from chia.base._cache_actor import SharedCache
+
+        return ray.remote(SharedCache)
+    if kind.startswith("chia."):
         return ray.remote(NativeActor)
 
     class ChiaActor(ProgramActor):
@@ -37,19 +40,16 @@ def actor_class(program: Program, kind: str) -> Any:
 
 
 class NativeActor:
-    """An actor of chia-dispatch, the cache say, in the Ray actor's own process."""
+    """An actor of chia-dispatch, the file server say, in the Ray actor's own process."""
 
     def __init__(self, job: bytes) -> None:
-        from chia import _native
-
-        kind, at = _wire.read_blob(job, 0)
-        _, at = _wire.read_blob(job, at)
-        node = ray.get_runtime_context().get_node_id()
+        kind, init = _wire.read_job(job)
+        node = str(ray.get_runtime_context().get_node_id())
         self._failed: BaseException | None = None
         try:
-            self._actor = _native.Actor(kind.decode(), job[at:], node)
+            self._actor = _native.Actor(kind, init, node)
         except _native.DispatchError as error:
-            self._failed = ChiaError.new(error.kind, str(error))
+            self._failed = from_native(error)
 
     def ready(self) -> bytes:
         """Returns, or raises what went wrong in the constructor."""
@@ -59,14 +59,12 @@ class NativeActor:
 
     def call(self, call: bytes, *args: bytes) -> bytes:
         """Runs a method."""
-        from chia import _native
-
         self.ready()
-        method, at = _wire.read_blob(call, 0)
+        method, payload = _wire.read_call(call)
         try:
-            return self._actor.call(method.decode(), call[at:], args)
+            return self._actor.call(method, payload, args)
         except _native.DispatchError as error:
-            raise ChiaError.new(error.kind, str(error)) from None
+            raise from_native(error) from None
 
 
 class ProgramActor:

@@ -14,10 +14,13 @@ import socket
 import sys
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chia import _wire
 from chia._wire import Channel, Closed
+
+if TYPE_CHECKING:
+    from chia._errors import ChiaError
 
 # In seconds: a cluster that does not answer for this long is not there, or is lost.
 _CONNECT = 40.0
@@ -152,14 +155,28 @@ def _serve(channel: Channel, config: dict[str, Any]) -> None:
 
     from chia import _nodes, _program
     from chia._child import greeting
+    from chia._errors import to_wire
     from chia._program import Program
-    from chia._requests import WithFutures
+    from chia._requests import Outcome, WithFutures
+
+    address = ray.get_runtime_context().gcs_address
+
+    class FromDriver(WithFutures):
+        def answer(self, request: int, outcome: Outcome) -> None:
+            # When the control process dies, everything else dies of it.
+            died = isinstance(outcome, ray.exceptions.RayError) and not isinstance(
+                outcome, ray.exceptions.RayTaskError
+            )
+            if died and not _answers(address):
+                channel.send(_wire.LOST, 0, to_wire(_lost(address)))
+            else:
+                super().answer(request, outcome)
 
     digest, content = _program.ship(config["program"])
     driver_node, head_node = _nodes.driver_and_head()
     program = Program(digest, content, config["namespace"], driver_node, head_node)
     channel.send(_wire.HELLO, 0, greeting())
-    requests = WithFutures(program, channel)
+    requests = FromDriver(program, channel)
     threading.Thread(target=_watch, args=(channel, driver_node), daemon=True).start()
     while True:
         frame = channel.receive()
@@ -178,6 +195,7 @@ def _watch(channel: Channel, driver_node: str) -> None:
     import ray
 
     from chia import _nodes
+    from chia._errors import to_wire
 
     address = ray.get_runtime_context().gcs_address
     known = b""
@@ -194,9 +212,23 @@ def _watch(channel: Channel, driver_node: str) -> None:
                 known = nodes
                 channel.send(_wire.NODES, 0, nodes)
         time.sleep(_WATCH_EVERY)
-    text = f"the control process of the Ray cluster at {address} is gone"
-    channel.send(_wire.LOST, 0, Refused("backend_lost", text).form())
+    channel.send(_wire.LOST, 0, to_wire(_lost(address)))
     os._exit(1)
+
+
+def _answers(address: str) -> bool:
+    try:
+        _touch(address)
+    except Refused:
+        return False
+    return True
+
+
+def _lost(address: str) -> ChiaError:
+    from chia._errors import ChiaError
+
+    text = f"the control process of the Ray cluster at {address} is gone"
+    return ChiaError.new("backend_lost", text)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,11 @@ class ChiaError(Exception):
         return f"{function}{form['message']}"
 
 
+def from_native(error: Exception) -> ChiaError:
+    """The error of an actor of chia-dispatch, which says its kind."""
+    return ChiaError.new(getattr(error, "kind", "task_failed"), str(error))
+
+
 class WorkerDied(ChiaError):
     """The program's own process died on its worker. Ray tries such a task again."""
 

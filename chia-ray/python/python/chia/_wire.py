@@ -103,6 +103,19 @@ def blobs(items: Sequence[bytes]) -> list[Part]:
     return parts
 
 
+def read_job(job: bytes) -> tuple[str, bytes]:
+    """The entry and the payload of a job."""
+    entry, at = read_blob(job, 0)
+    _, at = read_blob(job, at)
+    return entry.decode(), job[at:]
+
+
+def read_call(call: bytes) -> tuple[str, bytes]:
+    """The method and the payload of a call."""
+    method, at = read_blob(call, 0)
+    return method.decode(), call[at:]
+
+
 class Channel:
     """Our end of a socket. One thread reads; any thread writes."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chia import _native
+from chia import _native, _wire
+from chia._errors import ChiaError, from_native
 from chia.base._values import Buffers, Stored, encode, parts
 
 # Calls that the cache takes at once.
@@ -35,10 +36,14 @@ class CacheActor:
         self.ready()
         self._served.call("attach", init)
 
-    def serve(self, method: str, payload: bytes, args: tuple[bytes, ...]) -> bytes:
+    def call(self, call: bytes, *args: bytes) -> bytes:
         """Runs a method for a loop in Rust."""
         self.ready()
-        return self._served.call(method, payload, args)
+        method, payload = _wire.read_call(call)
+        try:
+            return self._served.call(method, payload, args)
+        except _native.DispatchError as error:
+            raise from_native(error) from None
 
     def write(self, tag: str, data: Any) -> bool:
         """Keeps a value by hand; whether it was stored."""
@@ -112,3 +117,12 @@ class CacheActor:
         """Stops the store cleanly, so that the directory opens at once next time."""
         if self._failed is None:
             self._store.close()
+
+
+class SharedCache(CacheActor):
+    """The same, made by a loop in Rust."""
+
+    def __init__(self, job: bytes) -> None:
+        super().__init__(_wire.read_job(job)[1])
+        if isinstance(self._failed, _native.DispatchError | _native.CacheError):
+            self._failed = ChiaError.new("cache", str(self._failed))
