@@ -4,7 +4,7 @@ mod backend;
 mod handle;
 mod memory;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::runtime::Runtime;
 
