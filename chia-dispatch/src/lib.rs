@@ -64,3 +64,8 @@ pub mod rules {
     pub use chia_bypass::{Explanation, Gate, Outcome as DecisionOutcome, Reason, Section};
     pub use chia_config::{Config, ConfigError, Diagnostic};
 }
+
+/// Testing a loop without a cluster.
+#[cfg(all(feature = "loop", any(doc, doctest)))]
+#[doc = include_str!("../docs/testing-your-loop.md")]
+pub mod testing_your_loop {}
