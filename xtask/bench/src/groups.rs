@@ -3,6 +3,7 @@
 use crate::cache;
 use crate::dispatch;
 use crate::python;
+use crate::ray;
 use crate::report::Report;
 use crate::rules;
 
@@ -44,5 +45,10 @@ pub const GROUPS: &[Group] = &[
         name: "python",
         about: "the Python front on Ray, beside a bare remote function",
         run: python::run,
+    },
+    Group {
+        name: "ray",
+        about: "a call on Ray, beside Python's own on the same cluster",
+        run: ray::run,
     },
 ];

@@ -23,6 +23,7 @@ pub mod figure;
 pub mod groups;
 pub mod machine;
 pub mod python;
+pub mod ray;
 pub mod report;
 pub mod rules;
 pub mod timing;

@@ -1,7 +1,7 @@
 //! The program behind `cargo xtask bench`.
 
 use chia_bench::groups::GROUPS;
-use chia_bench::{Output, Report, cache};
+use chia_bench::{Output, Report, cache, ray};
 use clap::Parser;
 
 /// Measure ours against its peers, in one run.
@@ -20,6 +20,7 @@ struct Flags {
 }
 
 fn main() -> anyhow::Result<()> {
+    ray::run_if_worker();
     if cache::probe::run()? {
         return Ok(());
     }

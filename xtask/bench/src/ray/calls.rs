@@ -53,7 +53,7 @@ fn fixed(_site: Site, (number,): (u64,)) -> u64 {
 
 static ALWAYS: Condition<(u64,)> = Condition::new("always", &always);
 
-fn always(_site: Site, _args: Shown<(u64,)>) -> bool {
+fn always(_site: Site, _args: (Shown<u64>,)) -> bool {
     true
 }
 
@@ -77,7 +77,11 @@ pub(super) struct Loop {
 }
 
 impl Loop {
-    pub(super) async fn start(address: &str, folder: &Path, durability: Durability) -> Result<Self> {
+    pub(super) async fn start(
+        address: &str,
+        folder: &Path,
+        durability: Durability,
+    ) -> Result<Self> {
         let config = Config::parse(RULES, "the benchmark's rules", folder).expect("they are right");
         let ray = RayBackend::connect(RayOptions::cluster(address)).await?;
         let cache = folder.join(durability.to_string());

@@ -79,7 +79,12 @@ fn round_trips(
     if durability == Durability::Durable {
         let durable = [("cached, durable", cached), ("replay and condition, durable", replayed)];
         for (name, value) in durable {
-            report.add(Figure::versus(format!("round trip, {name} / untagged"), "ns", value, untagged));
+            report.add(Figure::versus(
+                format!("round trip, {name} / untagged"),
+                "ns",
+                value,
+                untagged,
+            ));
         }
         return;
     }
@@ -102,9 +107,7 @@ fn throughput(report: &mut Report, runtime: &tokio::runtime::Runtime, ours: &Loo
     }
     let [theirs, untagged, cached] = rates.map(median);
     let name = format!("{FLIGHT} in flight, untagged / Python's tasks");
-    report.add(
-        Figure::versus(name, "calls/s", untagged, theirs).aim(Aim::RatioAtLeast(0.8)),
-    );
+    report.add(Figure::versus(name, "calls/s", untagged, theirs).aim(Aim::RatioAtLeast(0.8)));
     let name = format!("{FLIGHT} in flight, cached / untagged");
     report.add(Figure::versus(name, "calls/s", cached, untagged));
 }
