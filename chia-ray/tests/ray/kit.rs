@@ -1,6 +1,7 @@
 //! The conformance kit on real clusters: of one node and, where a case asks for it, of two.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chia_dispatch::Result;
@@ -25,6 +26,11 @@ impl Factory for OnRay {
         let address = tokio::task::spawn_blocking(move || fixture::shared_cluster(layout)).await;
         let address = address.expect("starting a cluster does not panic")?;
         Ok(Instance::new(fixture::connect(&address).await?))
+    }
+
+    fn case_limit(&self) -> Duration {
+        // Ten thousand tasks take Ray a minute on two quiet cores.
+        Duration::from_secs(300)
     }
 }
 
