@@ -10,6 +10,7 @@ mod errors;
 mod fixture;
 mod functions;
 mod kit;
+mod languages;
 mod loops;
 
 use std::process::ExitCode;
@@ -27,7 +28,8 @@ fn main() -> ExitCode {
     if let Err(why) = fixture::python() {
         return skip(&why);
     }
-    let suites = [errors::trials(), kit::trials(), loops::trials(), chaos::trials()];
+    let suites =
+        [errors::trials(), kit::trials(), loops::trials(), languages::trials(), chaos::trials()];
     let trials: Vec<Trial> = suites.into_iter().flatten().collect();
     assert!(!trials.is_empty(), "there is nothing to run");
     let conclusion = libtest_mimic::run(&arguments, trials);
