@@ -96,7 +96,7 @@ impl Running<'_> {
         let write = match made.source {
             // Reading it has refreshed it.
             Source::Replayed => CacheWrite::NotAsked,
-            _ if self.envelope.write => self.keep(&made).await,
+            _ if self.envelope.write => Box::pin(self.keep(&made)).await,
             _ => CacheWrite::NotAsked,
         };
         let outcome = Outcome {
@@ -111,12 +111,14 @@ impl Running<'_> {
         Reply::seal(made.value, &outcome)
     }
 
+    /// What costs I/O anyway is boxed, so that the future of a plain call stays small: all tasks in
+    /// flight hold one, and allocators are slower above 1 KiB.
     async fn make(&mut self) -> Result<Made> {
         match self.envelope.action {
             Action::Run => self.compute().await,
-            Action::Provider => self.provide().await,
-            Action::File => self.serve().await,
-            Action::Replay { or_fail } => match self.replay().await {
+            Action::Provider => Box::pin(self.provide()).await,
+            Action::File => Box::pin(self.serve()).await,
+            Action::Replay { or_fail } => match Box::pin(self.replay()).await {
                 Ok(made) => Ok(made),
                 Err(miss) if or_fail => Err(miss),
                 Err(miss) => {
