@@ -14,8 +14,8 @@ use super::link::{Events, Link};
 use super::shared::Sent;
 use super::{feasible, request, spec};
 use crate::backend::{
-    ActorCall, ActorRef, ActorSpec, Backend, Capabilities, Node, ObjectId, ObjectRef, Task,
-    TaskOptions,
+    ActorCall, ActorRef, ActorSpec, Backend, Capabilities, Node, ObjectId, ObjectRef, Placement,
+    Task, TaskOptions,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Place;
@@ -36,8 +36,23 @@ pub struct Client {
 pub(crate) struct Session {
     pub(crate) link: Arc<Link>,
     pub(crate) sent: Mutex<Sent>,
-    nodes: Arc<Mutex<Option<Arc<[Node]>>>>,
+    nodes: Arc<Mutex<Known>>,
     hello: Hello,
+}
+
+/// The nodes as the peer told last.
+#[derive(Default)]
+pub(crate) struct Known {
+    nodes: Option<Arc<[Node]>>,
+    head: Option<String>,
+}
+
+impl Known {
+    fn learn(&mut self, json: &[u8]) -> Result<Arc<[Node]>> {
+        self.head = spec::head_from_json(json)?;
+        let nodes: Arc<[Node]> = spec::nodes_from_json(json)?.into();
+        Ok(Arc::clone(self.nodes.insert(nodes)))
+    }
 }
 
 /// What an [`ObjectRef`] holds: the peer forgets the object when this is dropped.
@@ -130,13 +145,18 @@ impl Client {
     }
 
     /// Judges by the nodes as they are known, and before a refusal by the nodes as they are.
-    async fn judge(&self, check: impl Fn(&[Node]) -> Result<()>) -> Result<()> {
+    async fn judge(
+        &self,
+        options: &TaskOptions,
+        check: impl Fn(&[Node], &TaskOptions) -> Result<()>,
+    ) -> Result<()> {
         if let Some(nodes) = self.session.nodes()
-            && check(&nodes).is_ok()
+            && check(&nodes, &self.session.pinned(options)).is_ok()
         {
             return Ok(());
         }
-        check(&self.nodes().await?)
+        let nodes = self.nodes().await?;
+        check(&nodes, &self.session.pinned(options))
     }
 }
 
@@ -159,7 +179,7 @@ impl Backend for Client {
         let args = self.numbers(&task.args)?;
         let mut needs = None;
         if !feasible::is_trivial(&task.options) {
-            self.judge(|nodes| feasible::check(nodes, &task.options)).await?;
+            self.judge(&task.options, feasible::check).await?;
             let name = if task.options.name.is_empty() { &task.entry } else { &task.options.name };
             needs = Some(TaskOptions { name: name.clone(), ..task.options.clone() });
         }
@@ -183,7 +203,9 @@ impl Backend for Client {
     async fn get(&self, object: &ObjectRef) -> Result<Bytes> {
         let own = self.own(object)?;
         if let (Some(place), Some(options)) = (&self.place, &own.options) {
-            let verdict = self.judge(|nodes| feasible::check_wait(nodes, options, place)).await;
+            let wait =
+                |nodes: &[Node], options: &TaskOptions| feasible::check_wait(nodes, options, place);
+            let verdict = self.judge(options, wait).await;
             if verdict.is_err() && !self.is_ready(object).await? {
                 verdict?;
             }
@@ -202,7 +224,7 @@ impl Backend for Client {
 
     async fn actor(&self, spec: ActorSpec) -> Result<ActorRef> {
         if !feasible::is_trivial(&spec.options)
-            && let Err(infeasible) = self.judge(|nodes| feasible::check(nodes, &spec.options)).await
+            && let Err(infeasible) = self.judge(&spec.options, feasible::check).await
         {
             let living = match &spec.name {
                 Some(name) => self.find_actor(name).await?,
@@ -236,9 +258,9 @@ impl Backend for Client {
     }
 
     async fn nodes(&self) -> Result<Vec<Node>> {
-        let nodes = spec::nodes_from_json(&self.ask(Kind::Nodes, Body::new()).await?)?;
-        *lock(&self.session.nodes) = Some(nodes.clone().into());
-        Ok(nodes)
+        let json = self.ask(Kind::Nodes, Body::new()).await?;
+        let nodes = lock(&self.session.nodes).learn(&json)?;
+        Ok(nodes.to_vec())
     }
 
     async fn shutdown(&self) -> Result<()> {
@@ -257,11 +279,7 @@ impl Backend for Client {
 }
 
 impl Session {
-    pub(crate) fn new(
-        link: Arc<Link>,
-        nodes: Arc<Mutex<Option<Arc<[Node]>>>>,
-        hello: Hello,
-    ) -> Self {
+    pub(crate) fn new(link: Arc<Link>, nodes: Arc<Mutex<Known>>, hello: Hello) -> Self {
         Self { link, sent: Mutex::default(), nodes, hello }
     }
 
@@ -270,7 +288,16 @@ impl Session {
     }
 
     fn nodes(&self) -> Option<Arc<[Node]>> {
-        lock(&self.nodes).clone()
+        lock(&self.nodes).nodes.clone()
+    }
+
+    /// The options with the leading node in place of its name.
+    fn pinned(&self, options: &TaskOptions) -> TaskOptions {
+        let mut pinned = options.clone();
+        if let (Placement::Head, Some(head)) = (&options.placement, &lock(&self.nodes).head) {
+            pinned.placement = Placement::Node { id: head.clone(), soft: false };
+        }
+        pinned
     }
 }
 
@@ -288,7 +315,7 @@ fn yes_or_no(answer: &Bytes) -> Result<bool> {
 
 /// The peer tells about changes of the nodes unasked.
 struct ClientEvents {
-    nodes: Arc<Mutex<Option<Arc<[Node]>>>>,
+    nodes: Arc<Mutex<Known>>,
 }
 
 impl Events for ClientEvents {
@@ -296,7 +323,6 @@ impl Events for ClientEvents {
         if frame.kind != Kind::Nodes {
             return Err(protocol(format!("{:?} to a client", frame.kind)));
         }
-        *lock(&self.nodes) = Some(spec::nodes_from_json(&frame.body)?.into());
-        Ok(())
+        lock(&self.nodes).learn(&frame.body).map(drop)
     }
 }

@@ -137,6 +137,18 @@ pub(crate) fn nodes_from_json(bytes: &[u8]) -> Result<Vec<Node>> {
     Ok(forms.into_iter().map(node).collect())
 }
 
+/// The id of the node that leads the cluster, where the list of nodes marks one.
+pub(crate) fn head_from_json(bytes: &[u8]) -> Result<Option<String>> {
+    #[derive(Deserialize)]
+    struct Marked {
+        id: String,
+        #[serde(default)]
+        head: bool,
+    }
+    let marked: Vec<Marked> = from_json(bytes)?;
+    Ok(marked.into_iter().find(|node| node.head).map(|node| node.id))
+}
+
 /// The JSON of a value of ours.
 pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("our forms have text keys and finite numbers")

@@ -20,6 +20,7 @@ def nodes(driver_node: str) -> list[dict[str, Any]]:
             "name": node["NodeManagerHostname"],
             "capacity": _capacity(node["Resources"]),
             "alive": node["Alive"],
+            "head": _HEAD in node["Resources"],
         }
         for node in known
     ]
