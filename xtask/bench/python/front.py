@@ -125,13 +125,8 @@ def peak(pid: int) -> int:
 
 
 def actor_pid() -> int:
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::CacheActor"):
-                return int(pid)
-        except OSError:
-            continue
-    raise RuntimeError("no cache actor")
+    actor = ray.get_actor("chia.cache", namespace="chia")
+    return int(ray.get(actor.__ray_call__.remote(lambda _: os.getpid())))
 
 
 def large(durability: str) -> None:
