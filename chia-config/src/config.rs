@@ -66,7 +66,8 @@ impl Config {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let source = Arc::new(Source::new(origin, text));
         let root = yaml::parse(text, &source).map_err(|error| ConfigError::invalid(vec![error]))?;
-        read::rules(root.as_deref(), source, base_dir.as_ref())
+        let base = path::absolute(&base_dir).unwrap_or_else(|_| base_dir.as_ref().to_owned());
+        read::rules(root.as_deref(), source, &base)
     }
 
     /// The `bypass:` rule of a function, on or off.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::Slot;
@@ -41,9 +41,14 @@ pub(crate) enum Action {
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Arg<'a> {
-    Value(#[serde(borrow)] &'a [u8]),
+    Value(#[serde(borrow, serialize_with = "as_bytes")] &'a [u8]),
     /// The next of the task's object arguments.
     Object,
+}
+
+/// In one copy, where serde would go byte by byte.
+fn as_bytes<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 impl<'a> Envelope<'a> {

@@ -88,7 +88,7 @@ struct Repr {
     message: String,
     function: Option<String>,
     node: Option<String>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
@@ -106,7 +106,7 @@ impl Error {
     /// The same error with its cause.
     #[must_use]
     pub fn with_source(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.change(|repr| repr.source = Some(source.into()))
+        self.change(|repr| repr.source = Some(Arc::from(source.into())))
     }
 
     /// The same error with the function that it is about; an inner function is kept.
@@ -155,7 +155,7 @@ impl Error {
         self.kind().is_retriable()
     }
 
-    /// Edits in place when nobody shares the error; a shared one becomes the source of a new one.
+    /// Edits in place when nobody shares the error, else a copy.
     fn change(mut self, edit: impl FnOnce(&mut Repr)) -> Self {
         if let Some(repr) = Arc::get_mut(&mut self.0) {
             edit(repr);
@@ -166,7 +166,7 @@ impl Error {
             message: self.0.message.clone(),
             function: self.0.function.clone(),
             node: self.0.node.clone(),
-            source: None,
+            source: self.0.source.clone(),
         };
         edit(&mut repr);
         Self(Arc::new(repr))

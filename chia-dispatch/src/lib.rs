@@ -15,6 +15,8 @@ mod error;
 mod host;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(any(feature = "local", feature = "loop"))]
+mod panics;
 #[cfg(feature = "pool")]
 pub mod pool;
 #[cfg(feature = "loop")]

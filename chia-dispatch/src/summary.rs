@@ -10,7 +10,8 @@ use crate::envelope::{CacheWrite, Outcome, Source};
 
 /// What became of the calls of one function.
 ///
-/// Calls whose result nobody asked for are counted in `calls` and nowhere else.
+/// Calls whose result nobody asked for are counted in `calls` and nowhere else. The nested calls of a
+/// call that failed are not told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Calls dispatched.
@@ -32,7 +33,8 @@ pub struct Tally {
     pub unwritten: u64,
     /// Calls that failed.
     pub failed: u64,
-    /// The time that bodies and replacements took.
+    /// The time that bodies and replacements took, from start to end: a body that waits for nested calls
+    /// counts its wait, and they count their own time again.
     pub spent: Duration,
     /// The compute time that the replayed results once cost.
     pub saved: Duration,

@@ -75,7 +75,11 @@ impl Inner {
                 self.counters.in_flight_bytes.sub(draft.len());
                 return Ok(self.refuse(tag));
             }
-            match files::fill(reader, &mut head).map_err(read_error)? {
+            let filled = files::fill(reader, &mut head).map_err(|e| {
+                self.counters.in_flight_bytes.sub(draft.len());
+                read_error(e)
+            });
+            match filled? {
                 0 => return self.commit_draft(tag, draft, entry),
                 len => self.push(&mut draft, &head[..len])?,
             }
@@ -117,8 +121,13 @@ impl Inner {
     }
 
     fn push(&self, draft: &mut Draft, data: &[u8]) -> Result<()> {
+        let before = draft.len();
         self.counters.in_flight_bytes.add(data.len() as u64);
-        draft.push(data).map_err(|e| Error::io("write a value into", &self.paths.drafts, e))
+        draft.push(data).map_err(|e| {
+            // Nothing of the draft is in flight any more, this part or what came before.
+            self.counters.in_flight_bytes.sub(before + data.len() as u64);
+            Error::io("write a value into", &self.paths.drafts, e)
+        })
     }
 
     /// The outcome, if what is there already decides it.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chia_config::{Config, Diagnostic};
+use chia_config::{Config, ConfigError, Diagnostic};
 
 use super::rules::RulesData;
 use super::{Chia, Rules};
@@ -78,11 +78,13 @@ impl ChiaBuilder {
 
     /// Lets providers read one more file of the driver's node, beside those that the rules name.
     pub fn allow_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.files.insert(path.into());
+        let path = path.into();
+        self.files.insert(std::path::absolute(&path).unwrap_or(path));
         self
     }
 
-    /// How long a worker waits for the cache before the call goes on without it; 10 s unless set.
+    /// How long a worker waits for the cache, to write a result or to replay one, before the call goes
+    /// on without it; 10 s unless set.
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.write_timeout = timeout;
         self
@@ -127,9 +129,7 @@ impl ChiaBuilder {
         match &self.rules {
             RuleSource::None => Ok(Arc::default()),
             RuleSource::Config(config) => Ok(Arc::clone(config)),
-            RuleSource::File(path) => Config::load(path)
-                .map(Arc::new)
-                .map_err(|error| Error::new(ErrorKind::Config, error.to_string())),
+            RuleSource::File(path) => Config::load(path).map(Arc::new).map_err(unreadable),
         }
     }
 
@@ -147,6 +147,14 @@ impl ChiaBuilder {
             tracing::warn!("{warning}");
         }
         Ok(())
+    }
+}
+
+/// The report of a wrong file is the message; of one that cannot be read, the cause is told as well.
+fn unreadable(error: ConfigError) -> Error {
+    match std::error::Error::source(&error) {
+        Some(cause) => Error::new(ErrorKind::Config, format!("{error}: {cause}")),
+        None => Error::new(ErrorKind::Config, error.to_string()),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::backend::{Placement, Task};
 use crate::codec::Value;
 use crate::envelope::{Action, Envelope};
 use crate::error::{Error, ErrorKind, Result};
+use crate::panics::guarded;
 use crate::registry::{Asked, Callee, Slot};
 use crate::resources::Resources;
 
@@ -141,7 +142,8 @@ impl CallSite<'_> {
                 let condition = pending.condition();
                 let registered = self.chia.registry().find_condition(&condition.name)?;
                 let site = self.chia.site(self.function, self.tag, &condition.capture);
-                let answer = registered.body.ask(Asked { site, args }).await.map_err(|error| {
+                let asked = guarded(|| registered.body.ask(Asked { site, args }));
+                let answer = asked.await.map_err(|error| {
                     let message = format!("its condition `{}` failed", condition.name);
                     Error::new(error.kind(), message).with_source(error)
                 })?;

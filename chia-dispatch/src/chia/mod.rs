@@ -43,7 +43,7 @@ struct Inner {
     tallies: Mutex<BTreeMap<String, Tally>>,
     /// Set inside a task.
     context: Option<TaskContext>,
-    cache: RwLock<Option<CacheClient>>,
+    cache: Option<CacheClient>,
     /// Keeps the file server alive as long as the loop that started it.
     _files: Option<ActorRef>,
 }
@@ -83,7 +83,7 @@ impl Chia {
             rules: RwLock::new(rules),
             tallies: Mutex::default(),
             context,
-            cache: RwLock::new(cache),
+            cache,
             _files: files,
         }))
     }
@@ -126,7 +126,7 @@ impl Chia {
     /// The loop's cache, if it has one.
     #[must_use]
     pub fn cache(&self) -> Option<CacheClient> {
-        self.0.cache.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.cache.clone()
     }
 
     /// The loop's recorded files, if its rules name any.

@@ -28,8 +28,8 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Value for T {}
 /// The bytes of a value.
 ///
 /// # Errors
-/// [`ErrorKind::Encode`] for data that has no pickle (a map with unhashable keys, more than 4 GiB of
-/// structured data).
+/// [`ErrorKind::Encode`] for more than 4 GiB of structured data. Maps whose keys are lists or maps are
+/// encoded, and read back here, but Python cannot load them.
 pub fn encode<T: Value>(value: &T) -> Result<Bytes> {
     let mut out = Vec::new();
     encode_into(value, &mut out)?;

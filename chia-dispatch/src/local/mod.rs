@@ -19,7 +19,6 @@
 
 mod actor;
 mod backend;
-mod body;
 mod builder;
 mod cell;
 mod deadlock;

@@ -6,11 +6,11 @@ use bytes::Bytes;
 
 use super::actor::Birth;
 use super::backend::LocalBackend;
-use super::body::guarded;
 use super::cell::Cell;
 use super::engine::shut_down;
 use crate::error::{Error, Result};
 use crate::host::{Job, Place, TaskContext};
+use crate::panics::guarded;
 
 /// What runs. Its cell gets an outcome however this ends, dropped by a dying runtime included.
 pub(super) struct Run {

@@ -1,5 +1,6 @@
 //! Bodies over bytes: types are checked when a function is declared, and erased here.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,12 @@ pub(crate) struct Encoded {
 #[async_trait]
 pub(crate) trait ErasedCall: Send + Sync {
     async fn call(&self, call: Call) -> Result<Encoded>;
+
+    /// Whether a kept value is of the type that this returns.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`] when it is not.
+    fn check(&self, value: &Bytes) -> Result<()>;
 }
 
 /// What a condition is asked about.
@@ -79,6 +86,10 @@ impl<A: Arguments, R: Value> ErasedCall for FunctionCall<A, R> {
         let args = A::decode(&call.args)?;
         finish(body.call(args)).await
     }
+
+    fn check(&self, value: &Bytes) -> Result<()> {
+        codec::decode::<R>(value).map(drop)
+    }
 }
 
 #[async_trait]
@@ -87,6 +98,10 @@ impl<A: Arguments, R: Value> ErasedCall for ProviderCall<A, R> {
         let args = A::decode(&call.args)?;
         let site = call.site.expect("the worker sets the site of a provider");
         finish(self.0.call((site, args))).await
+    }
+
+    fn check(&self, value: &Bytes) -> Result<()> {
+        codec::decode::<R>(value).map(drop)
     }
 }
 
@@ -112,18 +127,30 @@ async fn finish<R: Value>(invocation: Invocation<R>) -> Result<Encoded> {
 async fn run<R: Send + 'static>(invocation: Invocation<R>) -> Result<R> {
     let result = match invocation {
         Invocation::Async(future) => future.await,
-        Invocation::Blocking(body) => {
-            let body = current::inherit(body);
-            match tokio::task::spawn_blocking(body).await {
-                Ok(result) => result,
-                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                Err(_) => {
-                    return Err(Error::new(ErrorKind::ShutDown, "the runtime is shutting down"));
-                }
-            }
-        }
+        Invocation::Blocking(body) => on_a_thread(current::inherit(body)).await?,
     };
     result.map_err(failed)
+}
+
+/// Runs a blocking body on a thread of its own. A pool of threads would do for bodies that end; a body
+/// that waits for a nested one needs a thread more, so that any limit would hang the run.
+async fn on_a_thread<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> Result<R> {
+    let runtime = tokio::runtime::Handle::current();
+    let (done, result) = tokio::sync::oneshot::channel();
+    let run = move || {
+        let _entered = runtime.enter();
+        // Nobody is there to tell when the call was cancelled.
+        drop(done.send(catch_unwind(AssertUnwindSafe(body))));
+    };
+    std::thread::Builder::new().name("chia-body".to_owned()).spawn(run).map_err(|error| {
+        let message = "no thread can be started for a blocking body";
+        Error::new(ErrorKind::Unavailable, message).with_source(error)
+    })?;
+    match result.await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(payload)) => resume_unwind(payload),
+        Err(_) => Err(Error::new(ErrorKind::ShutDown, "the body's thread ended without a result")),
+    }
 }
 
 /// The error of a body; one of ours keeps its kind, so that a nested failure stays what it was.

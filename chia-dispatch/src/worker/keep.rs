@@ -84,7 +84,7 @@ impl Running<'_> {
     }
 }
 
-/// Suspends writes after two time-outs in a row, so that a dead cache holds no licences or GPUs.
+/// Suspends the use of the cache after two time-outs in a row, so that a dead cache holds no licences or GPUs.
 #[derive(Default)]
 pub(crate) struct Breaker(Mutex<BreakerState>);
 
@@ -98,15 +98,18 @@ impl Breaker {
     const TIMEOUTS: u32 = 2;
     const SUSPENDED: Duration = Duration::from_secs(30);
 
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.open_until.is_some_and(|until| Instant::now() < until)
     }
 
-    fn note(&self, timed_out: bool) {
+    pub(super) fn note(&self, timed_out: bool) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.timeouts = if timed_out { state.timeouts + 1 } else { 0 };
         state.open_until =
             (state.timeouts >= Self::TIMEOUTS).then(|| Instant::now() + Self::SUSPENDED);
+        if state.timeouts == Self::TIMEOUTS {
+            tracing::warn!("the cache is left alone for {:?}: it does not answer", Self::SUSPENDED);
+        }
     }
 }

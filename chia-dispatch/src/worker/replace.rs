@@ -63,27 +63,37 @@ impl Running<'_> {
         Ok(Made { value, source: Source::File, took: start.elapsed(), saved: Duration::ZERO })
     }
 
-    /// The cached value; any reason not to have it is a miss (R11, R21).
+    /// The cached value; any reason not to have it is a miss (R11, R21). What a user should hear of,
+    /// a cache that fails or a value of another type, is told.
     pub(super) async fn replay(&self) -> Result<Made> {
         let start = Instant::now();
+        let tag = self.envelope.tag.as_deref();
         let miss = |why: &dyn std::fmt::Display| {
-            let tag = self.envelope.tag.as_deref().unwrap_or("no tag");
-            Error::new(ErrorKind::ReplayMiss, format!("nothing to replay for `{tag}`: {why}"))
+            let message = format!("nothing to replay for `{}`: {why}", tag.unwrap_or("no tag"));
+            Error::new(ErrorKind::ReplayMiss, message)
         };
-        let Some(tag) = self.envelope.tag.as_deref() else {
-            return Err(miss(&"the call has no tag"));
+        let told = |why: &dyn std::fmt::Display| {
+            tracing::warn!(function = self.function, tag, "nothing is replayed: {why}");
+            miss(why)
         };
-        let Some(cache) = self.chia.cache() else {
-            return Err(miss(&"the loop has no cache"));
+        let (Some(tag), Some(cache)) = (tag, self.chia.cache()) else {
+            return Err(miss(&"the call has no tag, or the loop no cache"));
         };
+        let breaker = &self.chia.registry().worker().breaker;
+        if breaker.is_open() {
+            return Err(miss(&"the cache is left alone after repeated time-outs"));
+        }
         let patience = self.chia.rules().data.write_timeout;
         let found = tokio::time::timeout(patience, cache.replay(tag, self.function)).await;
+        breaker.note(found.is_err());
         let (value, facts): (Bytes, _) = match found {
             Ok(Ok(Ok(found))) => found,
             Ok(Ok(Err(why))) => return Err(miss(&why)),
-            Ok(Err(error)) => return Err(miss(&error)),
-            Err(_) => return Err(miss(&"the cache did not answer in time")),
+            Ok(Err(error)) => return Err(told(&error)),
+            Err(_) => return Err(told(&"the cache did not answer in time")),
         };
+        let body = &self.chia.registry().find_function(self.function)?.call.body;
+        body.check(&value).map_err(|error| told(&error))?;
         Ok(Made {
             value,
             source: Source::Replayed,

@@ -1,9 +1,9 @@
 //! Replaced calls.
 
 use chia_dispatch::rules::Gate;
-use chia_dispatch::{ErrorKind, Source};
+use chia_dispatch::{Chia, Condition, ErrorKind, Shown, Site, Source};
 
-use crate::program::{ADD, CAPTURED, FORTY_TWO, FRESH, SMALL, with_rules};
+use crate::program::{ADD, CAPTURED, FORTY_TWO, FRESH, SMALL, registry, with_rules};
 
 const RULES: &str = "bypass:\n  add:\n    bypass: true\n    tags: ['iter0_.*']\n  fresh: true\n";
 
@@ -94,4 +94,23 @@ async fn r10_decisions_are_explained_without_dispatching() {
     assert_eq!(gates, [Gate::WouldAskCondition, Gate::TagNoMatch, Gate::NotListed]);
     assert_eq!(chia.summary().total().calls, 0);
     assert!(reasons[0].to_string().contains("rules.yaml:4"), "{}", reasons[0]);
+}
+
+static PANICS: Condition<(i64, i64)> =
+    Condition::new("panics", &|_: Site, _: (Shown<i64>, Shown<i64>)| -> bool { panic!("no idea") });
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r05_a_condition_that_panics_fails_its_call_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = chia_config::Config::parse(RULES, "rules.yaml", dir.path()).unwrap();
+    let registry = registry().condition(&PANICS);
+    let chia = Chia::builder(registry).config(config).start().await.unwrap();
+    chia.set_provider(&FRESH, &CAPTURED).unwrap();
+    chia.set_provider(&ADD, &FORTY_TWO).unwrap();
+    chia.set_condition(&ADD, &PANICS).unwrap();
+    let call = chia.call(&ADD, (1, 2)).tag("iter0_x").resource("adder", 0.0);
+    let error = call.dispatch().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Panicked);
+    assert!(error.message().contains("panics"), "{error}");
+    assert_eq!(chia.summary().functions["add"].failed, 1);
 }

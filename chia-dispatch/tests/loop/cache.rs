@@ -71,6 +71,16 @@ async fn r11_a_replacement_never_displaces_a_real_result_and_is_not_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r11_a_kept_value_of_another_type_is_a_miss() {
+    let dir = tempfile::tempdir().unwrap();
+    let chia = cached(RULES, dir.path()).await;
+    chia.replay(&FRESH).unwrap();
+    chia.cache().unwrap().write("iter1_a", &"not a number".to_owned()).await.unwrap();
+    let handle = chia.call(&FRESH, (0,)).tag("iter1_a").dispatch().await.unwrap();
+    assert_eq!(settled(handle).await.1, Source::Ran);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r11_a_replay_can_be_told_to_fail_on_a_miss() {
     let dir = tempfile::tempdir().unwrap();
     let chia = cached(RULES, dir.path()).await;

@@ -26,6 +26,7 @@ async fn r07_a_missing_or_binary_file_is_an_error_that_names_it() {
     let error = chia.call(&TEXT, ()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DataFile);
     assert!(error.message().contains("recorded.md"), "{error}");
+    assert!(std::error::Error::source(&error).is_some(), "the cause is told too");
     std::fs::write(dir.path().join("recorded.md"), [0xff]).unwrap();
     let error = chia.call(&TEXT, ()).await.unwrap_err();
     assert!(

@@ -37,3 +37,15 @@ async fn r22_blocking_bodies_nest_five_deep_on_one_cpu() {
     let chia = builder().backend(backend).start().await.unwrap();
     assert_eq!(chia.call(&DEEP, (5,)).await.unwrap(), 5);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r22_hundreds_of_blocking_bodies_wait_for_nested_ones_at_once() {
+    let chia = builder().start().await.unwrap();
+    let mut handles = Vec::new();
+    for _ in 0..600 {
+        handles.push(chia.call(&DEEP, (1,)).dispatch().await.unwrap());
+    }
+    for handle in handles {
+        assert_eq!(handle.timeout(std::time::Duration::from_secs(120)).await.unwrap(), 1);
+    }
+}

@@ -11,8 +11,8 @@ use tracing::Instrument;
 use super::ActorCell;
 use crate::backend::{ActorCall, Concurrency};
 use crate::error::Result;
-use crate::local::body::guarded;
 use crate::local::cell::{Ahead, Cell, JobKind, Standing};
+use crate::panics::guarded;
 
 /// Where calls wait for their turn.
 pub(super) enum Inbox {
