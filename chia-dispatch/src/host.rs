@@ -18,6 +18,13 @@ use crate::resources::Resources;
 /// blocking body keeps a clone of the context until it returns, since that is what tells the backend,
 /// when the task was cancelled, that its resources are still in use.
 /// A panic inside is caught by the backend.
+///
+/// Both are polled on a tokio runtime of any flavour, with time and I/O enabled, which outlives the
+/// call and, for an actor, the actor.
+///
+/// A host may drop the context at any time, in an actor's constructor even. A backend that needs it
+/// keeps a clone until the result is known (for an actor: until it has ended); only after a
+/// cancellation or a kill do clones that still live mean that resources are in use.
 #[async_trait]
 pub trait Host: Send + Sync + 'static {
     /// Runs a task and returns its result's bytes.
@@ -26,7 +33,7 @@ pub trait Host: Send + Sync + 'static {
     /// [`NotRegistered`](crate::ErrorKind::NotRegistered) for an unknown entry, or what the body says.
     async fn run(&self, job: Job, context: TaskContext) -> Result<Bytes>;
 
-    /// Makes an actor of a kind. Its context lives as long as the actor.
+    /// Makes an actor of a kind. The context serves the actor as long as it lives.
     ///
     /// # Errors
     /// [`NotRegistered`](crate::ErrorKind::NotRegistered) for an unknown kind, or what its
@@ -77,7 +84,8 @@ pub struct Place {
 }
 
 impl TaskContext {
-    /// A context, made by backends. `backend` must know that this task is the one who waits.
+    /// A context, made by backends. `backend` must know that this task is the one who waits: a backend
+    /// makes one such view of itself a task.
     #[must_use]
     pub fn new(backend: Arc<dyn Backend>, place: Arc<Place>, cancelled: Arc<AtomicBool>) -> Self {
         Self { backend, place, cancelled }

@@ -42,7 +42,8 @@ pub enum Concurrency {
 pub enum Lifetime {
     /// Until the driver that made it ends, or the last reference to it is dropped.
     Driver,
-    /// Until it is killed, where the backend can ([`Capabilities::detached_actors`](super::Capabilities::detached_actors)).
+    /// Until it is killed or the backend is shut down; beyond the driver where the backend can
+    /// ([`Capabilities::detached_actors`](super::Capabilities::detached_actors)).
     Detached,
 }
 

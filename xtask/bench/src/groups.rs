@@ -1,5 +1,7 @@
 //! The table of groups. A new group is a module and one line here.
 
+use std::collections::BTreeSet;
+
 use crate::cache;
 use crate::dispatch;
 use crate::python;
@@ -15,6 +17,23 @@ pub struct Group {
     pub about: &'static str,
     /// Measures and adds the figures.
     pub run: fn(&mut Report) -> anyhow::Result<()>,
+}
+
+impl Group {
+    /// Whether it goes by this name, alone or as one of a family: `cache` is all of `cache-…`.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.family() == Some(name)
+    }
+
+    fn family(&self) -> Option<&'static str> {
+        self.name.split_once('-').map(|(family, _)| family)
+    }
+}
+
+/// All that may be typed: the groups and their families.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let families: BTreeSet<_> = GROUPS.iter().filter_map(Group::family).collect();
+    GROUPS.iter().map(|group| group.name).chain(families)
 }
 
 /// Every group, in the order in which they run.

@@ -1,6 +1,6 @@
 //! The program behind `cargo xtask bench`.
 
-use chia_bench::groups::GROUPS;
+use chia_bench::groups::{self, GROUPS};
 use chia_bench::{Output, Report, cache, ray};
 use clap::Parser;
 
@@ -9,7 +9,7 @@ use clap::Parser;
 #[command(name = "cargo xtask bench")]
 struct Flags {
     /// Groups to run; all of them without one.
-    #[arg(value_parser = clap::builder::PossibleValuesParser::new(GROUPS.iter().map(|g| g.name)))]
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(groups::names()))]
     groups: Vec<String>,
     /// One JSON object per figure on stdout, and nothing else.
     #[arg(long, conflicts_with = "markdown")]
@@ -32,7 +32,7 @@ fn main() -> anyhow::Result<()> {
     };
     let mut report = Report::new(output);
     for group in GROUPS {
-        if flags.groups.is_empty() || flags.groups.iter().any(|name| name == group.name) {
+        if flags.groups.is_empty() || flags.groups.iter().any(|name| group.is_called(name)) {
             report.begin(group.name, group.about);
             (group.run)(&mut report)?;
         }
