@@ -50,7 +50,10 @@ fn r14_a_value_streams_through_bounded_memory_and_nothing_waits_for_it() {
     };
     let grown = after - before;
     let beside = beside.into_inner();
-    println!("{} MiB: the peak grew by {grown} KiB; {beside} small reads beside it", length() / MIB);
+    println!(
+        "{} MiB: the peak grew by {grown} KiB; {beside} small reads beside it",
+        length() / MIB
+    );
     assert!(grown <= 32 * 1024, "the peak grew by {grown} KiB");
     assert!(beside > 0, "no small read came through");
 }

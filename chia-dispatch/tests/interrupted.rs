@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Once;
 
 use chia_cache::{Options, Store};
 use serde_json::Value;
@@ -14,13 +15,18 @@ fn rounds() -> usize {
     if std::env::var_os("CHIA_SLOW").is_some() { 20 } else { 4 }
 }
 
-/// Cargo builds the examples along with the tests, beside them.
+/// An example as a program. Cargo builds examples along with a whole test run, but not for one suite.
 fn example(name: &str) -> Command {
+    static BUILT: Once = Once::new();
     let test = std::env::current_exe().expect("the test has a path");
-    let target: PathBuf = test.ancestors().skip(2).take(1).collect();
-    let program = target.join("examples").join(name);
-    assert!(program.exists(), "{} is not built: run the tests through cargo", program.display());
-    Command::new(program)
+    let target = test.ancestors().nth(3).expect("tests lie in target/debug/deps");
+    BUILT.call_once(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--examples", "--target-dir"]).arg(target);
+        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo starts");
+        assert!(status.success(), "the examples do not build");
+    });
+    Command::new(target.join("debug/examples").join(name))
 }
 
 /// Runs an example until it has told `steps` steps, then SIGKILLs it. The steps that it told.

@@ -68,3 +68,25 @@ impl RayOptions {
         Self { program: Some(program.into()), ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_cluster_has_its_own_resources_and_no_address_of_others() {
+        let options = RayOptions::private(Resources::from([("adder", 2.0)]));
+        assert_eq!(options.address, "local");
+        assert_eq!(options.own, Some(Resources::from([("adder", 2.0)])));
+    }
+
+    #[test]
+    fn what_is_set_replaces_the_default_and_nothing_else() {
+        let options = RayOptions::cluster("10.0.0.1:6379").namespace("team").program("other");
+        assert_eq!(options.address, "10.0.0.1:6379");
+        assert_eq!(options.namespace, "team");
+        assert_eq!(options.program, Some(PathBuf::from("other")));
+        assert_eq!(options.own, None);
+        assert_eq!(RayOptions::auto().namespace, "chia");
+    }
+}
