@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io::ErrorKind as ErrorKindIo;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use chia_dispatch::{
@@ -86,7 +87,7 @@ fn measure(program: Blob) -> Result<Measurement, AnyError> {
     let mut best = Duration::MAX;
     let mut checksums = BTreeSet::new();
     for _ in 0..5 {
-        let output = Command::new(&path).output()?;
+        let output = start(&path)?;
         let text = String::from_utf8(output.stdout)?;
         let (nanoseconds, checksum) =
             text.trim().split_once(' ').ok_or("the kernel printed no checksum")?;
@@ -98,6 +99,19 @@ fn measure(program: Blob) -> Result<Measurement, AnyError> {
         best,
         checksum: checksum.ok_or("the kernel's results differ from run to run")?,
     })
+}
+
+/// Runs a program that was just written. While another thread starts a process of its own, that one holds
+/// the file open for a moment, and the system refuses to run it.
+fn start(path: &Path) -> std::io::Result<Output> {
+    loop {
+        match Command::new(path).output() {
+            Err(error) if error.kind() == ErrorKindIo::ExecutableFileBusy => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            result => return result,
+        }
+    }
 }
 
 fn install(path: &Path, program: &[u8]) -> std::io::Result<()> {
