@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::ErrorKind as ErrorKindIo;
+use std::io;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -103,10 +103,10 @@ fn measure(program: Blob) -> Result<Measurement, AnyError> {
 
 /// Runs a program that was just written. While another thread starts a process of its own, that one holds
 /// the file open for a moment, and the system refuses to run it.
-fn start(path: &Path) -> std::io::Result<Output> {
+fn start(path: &Path) -> io::Result<Output> {
     loop {
         match Command::new(path).output() {
-            Err(error) if error.kind() == ErrorKindIo::ExecutableFileBusy => {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
                 std::thread::sleep(Duration::from_millis(1));
             }
             result => return result,
@@ -114,7 +114,7 @@ fn start(path: &Path) -> std::io::Result<Output> {
     }
 }
 
-fn install(path: &Path, program: &[u8]) -> std::io::Result<()> {
+fn install(path: &Path, program: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::write(path, program)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
