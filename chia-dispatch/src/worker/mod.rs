@@ -3,7 +3,6 @@
 mod keep;
 mod replace;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -106,7 +105,7 @@ impl Running<'_> {
             write,
             node: self.chia.place().map_or_else(String::new, |place| place.node.clone()),
             pid: std::process::id(),
-            nested: self.nested(),
+            nested: self.chia.tallies(),
         };
         Reply::seal(made.value, &outcome)
     }
@@ -139,9 +138,5 @@ impl Running<'_> {
             took: encoded.took,
             saved: Duration::ZERO,
         })
-    }
-
-    fn nested(&self) -> BTreeMap<String, crate::summary::Tally> {
-        self.chia.tallies()
     }
 }
