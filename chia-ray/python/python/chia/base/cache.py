@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayActorError
 
 from chia import _native
 from chia.base import _scope, _writes
@@ -26,6 +27,8 @@ _NAME, _NAMESPACE = "chia.cache", "chia"
 _ANY = Site(_NAME, _NAMESPACE, 10.0, None)
 # How long an opener waits for another holder of the directory, in seconds.
 _LOCK_WAIT = 10.0
+# How long an actor may take to go away, and how often to look, in seconds.
+_END, _PAUSE = 60.0, 0.02
 
 
 class CacheHandle(ChiaActorHandle):
@@ -144,14 +147,22 @@ def _start(name: str, namespace: str, init: bytes) -> Any:
         # Ray gives its head node this resource: the least amount of it pins the actor there.
         "resources": {"node:__internal_head__": 0.001},
     }
-    handle = ray.remote(CacheActor).options(**options).remote(init)
-    try:
-        ray.get(handle.ready.remote())
-    except Exception:
-        ray.kill(handle)
-        raise
-    ray.get(handle.attach.remote(init))
-    return handle
+    deadline = time.monotonic() + _END
+    while True:
+        handle = ray.remote(CacheActor).options(**options).remote(init)
+        try:
+            ray.get(handle.ready.remote())
+        except RayActorError:
+            # The name is still that of one which is going away.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
+        except Exception:
+            ray.kill(handle)
+            raise
+        else:
+            ray.get(handle.attach.remote(init))
+            return handle
 
 
 def stop_cache() -> None:
@@ -160,21 +171,26 @@ def stop_cache() -> None:
     site = _ANY if scope.cache is None else scope.cache.site
     scope.cache = None
     _writes.forget(site)
-    try:
-        handle = ray.get_actor(site.name, site.namespace)
-    except ValueError:
+    handle = _living(site)
+    if handle is None:
         return
     try:
-        ray.get(handle.close.remote(), timeout=_LOCK_WAIT)
+        ray.get(handle.close.remote(), timeout=_END)
+    except RayActorError:
+        _log.debug("the cache was going away already")
     finally:
         ray.kill(handle)
-    deadline = time.monotonic() + _LOCK_WAIT
-    while time.monotonic() < deadline:
-        try:
-            ray.get_actor(site.name, site.namespace)
-        except ValueError:
-            return
-        time.sleep(0.01)
+    deadline = time.monotonic() + _END
+    while _living(site) is not None and time.monotonic() < deadline:
+        time.sleep(_PAUSE)
+
+
+def _living(site: Site) -> Any:
+    """The actor of that name, or None."""
+    try:
+        return ray.get_actor(site.name, site.namespace)
+    except ValueError:
+        return None
 
 
 def get_active_cache() -> CacheHandle:
