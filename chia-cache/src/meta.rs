@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 use crate::{Codec, Facts, NewEntry, Origin};
 
@@ -118,7 +118,7 @@ pub(crate) fn cost(tag: &str, len: u64) -> u64 {
 }
 
 pub(crate) fn checksum(value: &[u8]) -> Checksum {
-    xxh3_128(value).to_le_bytes()
+    XxHash3_128::oneshot(value).to_le_bytes()
 }
 
 /// Milliseconds since 1970.

@@ -1,5 +1,6 @@
 //! The rules of the store (R13 to R19), as its users meet them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use chia_cache::{
@@ -19,6 +20,17 @@ fn real(function: &str) -> NewEntry {
 
 fn value(store: &Store, tag: &str) -> Option<Vec<u8>> {
     store.read(tag).expect("the disk works").map(|entry| entry.value.to_vec())
+}
+
+/// Flips a bit of the only value file in the directory.
+fn damage_file(dir: &Path, at: usize) {
+    let mut items = std::fs::read_dir(dir).expect("a directory");
+    let file =
+        items.find_map(|item| item.ok().map(|item| item.path()).filter(|path| path.is_file()));
+    let file = file.expect("a value file");
+    let mut bytes = std::fs::read(&file).expect("it is ours");
+    bytes[at] ^= 1;
+    std::fs::write(file, bytes).expect("it is ours");
 }
 
 const STORED: Written = Written::Stored { collision: false };
@@ -177,19 +189,44 @@ fn r17_a_damaged_entry_is_a_miss_set_aside_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), options(1 << 20)).unwrap();
     store.write("a", vec![1; 100_000], &real("f")).unwrap();
-    let file = std::fs::read_dir(dir.path())
-        .unwrap()
-        .map(|item| item.unwrap().path())
-        .find(|path| path.is_file())
-        .unwrap();
-    let mut bytes = std::fs::read(&file).unwrap();
-    bytes[5000] ^= 1;
-    std::fs::write(&file, bytes).unwrap();
+    damage_file(dir.path(), 5000);
     assert!(matches!(store.replay("a", "f").unwrap(), Replay::Miss(ReplayMiss::Damaged)));
     assert_eq!(value(&store, "a"), None);
     assert_eq!(store.stats().set_aside, 1);
     assert_eq!(std::fs::read_dir(dir.path().join(".chia/set-aside")).unwrap().count(), 1);
     assert_eq!(store.size_bytes(), 0);
+}
+
+#[test]
+fn r17_a_damaged_small_value_is_kept_aside_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), options(1 << 20)).unwrap();
+    let whole = b"a value that is easily found in the index".repeat(9);
+    store.write("a/b", whole.clone(), &real("f")).unwrap();
+    store.close().unwrap();
+    let index = dir.path().join(".chia/index.redb");
+    let mut bytes = std::fs::read(&index).unwrap();
+    let at = bytes.windows(whole.len()).position(|part| part == whole).unwrap();
+    bytes[at] = b'A';
+    std::fs::write(&index, bytes).unwrap();
+    let store = Store::open(dir.path(), options(1 << 20)).unwrap();
+    assert_eq!((value(&store, "a/b"), store.stats().set_aside), (None, 1));
+    let mut aside = std::fs::read_dir(dir.path().join(".chia/set-aside")).unwrap();
+    let kept = aside.next().unwrap().unwrap().path();
+    assert!(kept.to_str().unwrap().contains("-a-b-"), "{kept:?}");
+    let kept = std::fs::read(kept).unwrap();
+    assert_eq!((kept[0], &kept[1..]), (b'A', &whole[1..]));
+}
+
+#[test]
+fn r17_a_value_on_huge_pages_is_read_whole_and_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), options(1 << 30)).unwrap();
+    let whole: Vec<u8> = (0..33 << 20).map(|at: u32| (at >> 8) as u8 ^ at as u8).collect();
+    store.write("large", whole.clone(), &real("f")).unwrap();
+    assert!(value(&store, "large").unwrap() == whole);
+    damage_file(dir.path(), 32 << 20);
+    assert_eq!((value(&store, "large"), store.stats().set_aside), (None, 1));
 }
 
 #[test]

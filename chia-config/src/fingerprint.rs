@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use foldhash::HashMap;
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_128;
 
 use crate::{Config, Location, TagPatterns};
 
@@ -14,7 +14,7 @@ impl Config {
     /// It is XXH3-128 over the rules in order of their names. It guards against mix-ups,
     /// not against forgery.
     pub fn fingerprint(&self) -> String {
-        let mut hash = Hasher(Xxh3::new());
+        let mut hash = Hasher(XxHash3_128::new());
         hash.text("bypass");
         for (name, rule) in sorted(&self.bypass) {
             hash.rule(name, rule.enabled(), rule.tags(), rule.location());
@@ -26,7 +26,7 @@ impl Config {
         for (name, rule) in sorted(&self.cache) {
             hash.rule(name, rule.enabled(), rule.tags(), rule.location());
         }
-        format!("{:032x}", hash.0.digest128())
+        format!("{:032x}", hash.0.finish_128())
     }
 }
 
@@ -35,12 +35,12 @@ fn sorted<R>(rules: &HashMap<String, R>) -> BTreeMap<&String, &R> {
 }
 
 /// Feeds fields with their lengths, so that no two rules run into each other.
-struct Hasher(Xxh3);
+struct Hasher(XxHash3_128);
 
 impl Hasher {
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0.update(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
+        self.0.write(&(bytes.len() as u64).to_le_bytes());
+        self.0.write(bytes);
     }
 
     fn text(&mut self, text: &str) {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_128;
 
 use super::{CHUNK, Trailer, name};
 use crate::Codec;
@@ -71,7 +71,7 @@ pub(crate) struct Draft {
     to_skip: usize,
     held: Option<u8>,
     len: u64,
-    hasher: Box<Xxh3>,
+    hasher: XxHash3_128,
     kept: bool,
 }
 
@@ -86,7 +86,7 @@ impl Draft {
             to_skip: wrap.skip.len(),
             held: None,
             len: 0,
-            hasher: Box::default(),
+            hasher: XxHash3_128::new(),
             kept: false,
             wrap,
         };
@@ -99,7 +99,7 @@ impl Draft {
     /// Appends to the value, hashing each part while it is in the processor's cache.
     pub(crate) fn push(&mut self, data: &[u8]) -> io::Result<()> {
         for part in data.chunks(CHUNK) {
-            self.hasher.update(part);
+            self.hasher.write(part);
             self.len += part.len() as u64;
             let skipped = self.to_skip.min(part.len());
             self.to_skip -= skipped;
@@ -132,7 +132,7 @@ impl Draft {
     }
 
     pub(crate) fn checksum(&self) -> Checksum {
-        self.hasher.digest128().to_le_bytes()
+        self.hasher.finish_128().to_le_bytes()
     }
 
     /// Where the value will be found.

@@ -5,6 +5,7 @@
 //! again after the index is lost. The contents are the value itself (`*.val`), or the Python original's
 //! pickle of `(tag, data)` (`*.pkl`), which ends before the trailer as far as Python is concerned.
 
+mod buffer;
 mod draft;
 mod found;
 mod name;
@@ -13,7 +14,7 @@ mod trailer;
 
 pub(crate) use draft::{Draft, Wrap};
 pub(crate) use found::{Finding, find};
-pub(crate) use name::{generation, is_pickle, name};
+pub(crate) use name::{generation, is_pickle, name, stem};
 pub(crate) use read::{ReadError, copy, fill, read};
 pub(crate) use trailer::Trailer;
 

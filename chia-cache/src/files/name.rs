@@ -2,15 +2,14 @@
 
 use std::fmt::Write as _;
 
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 use crate::meta::{Meta, Place};
 
 /// The most characters of the tag that show in a file's name.
 const MAX_SLUG: usize = 40;
 
-/// The name of the entry's file, if it has one: what can be read of the tag, a digest of all of it,
-/// and the generation. No part of a tag can lead out of the directory.
+/// The name of the entry's file, if it has one: the tag's [`stem`] and the generation. No part of a tag can lead out of the directory.
 pub(crate) fn name(tag: &str, meta: &Meta) -> Option<String> {
     let (generation, pickle) = match &meta.place {
         Place::Inline => return None,
@@ -18,12 +17,16 @@ pub(crate) fn name(tag: &str, meta: &Meta) -> Option<String> {
         Place::Found { name, .. } => return is_plain(name).then(|| name.clone()),
         Place::File { generation, pickle, .. } => (generation, pickle),
     };
-    let mut name: String = tag.chars().take(MAX_SLUG).map(slug).collect();
-    let digest = xxh3_128(tag.as_bytes());
     let extension = if *pickle { "pkl" } else { "val" };
-    write!(name, "-{digest:032x}-{generation:x}.{extension}")
-        .expect("writing to a string cannot fail");
-    Some(name)
+    Some(format!("{}-{generation:x}.{extension}", stem(tag)))
+}
+
+/// What can be read of the tag, and a digest of all of it.
+pub(crate) fn stem(tag: &str) -> String {
+    let mut stem: String = tag.chars().take(MAX_SLUG).map(slug).collect();
+    let digest = XxHash3_128::oneshot(tag.as_bytes());
+    write!(stem, "-{digest:032x}").expect("writing to a string cannot fail");
+    stem
 }
 
 fn slug(c: char) -> char {

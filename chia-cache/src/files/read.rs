@@ -2,9 +2,11 @@
 
 use std::io::{self, Read, Write};
 
-use xxhash_rust::xxh3::Xxh3;
+use bytes::Bytes;
+use twox_hash::XxHash3_128;
 
 use super::CHUNK;
+use super::buffer::Buffer;
 use crate::io::{IoFile, read_exact_at};
 use crate::meta::{Cut, Meta};
 
@@ -20,32 +22,32 @@ pub(crate) enum ReadError {
 }
 
 /// The whole value, checked.
-pub(crate) fn read(file: &dyn IoFile, meta: &Meta) -> Result<Vec<u8>, ReadError> {
+pub(crate) fn read(file: &dyn IoFile, meta: &Meta) -> Result<Bytes, ReadError> {
     let cut = checked_cut(file, meta)?;
-    let mut value = vec![0; meta.len as usize];
+    let mut value = Buffer::new(meta.len as usize).map_err(ReadError::Io)?;
     let (prefix, rest) = value.split_at_mut(cut.prefix.len());
     let (body, suffix) = rest.split_at_mut((cut.end - cut.start) as usize);
     prefix.copy_from_slice(&cut.prefix);
     suffix.copy_from_slice(&cut.suffix);
-    let mut hasher = Xxh3::new();
-    hasher.update(prefix);
+    let mut hasher = XxHash3_128::new();
+    hasher.write(prefix);
     let mut at = cut.start;
     for part in body.chunks_mut(CHUNK) {
         read_exact_at(file, at, part).map_err(short)?;
-        hasher.update(part);
+        hasher.write(part);
         at += part.len() as u64;
     }
-    hasher.update(suffix);
+    hasher.write(suffix);
     check(&hasher, meta)?;
-    Ok(value)
+    Ok(value.into_bytes())
 }
 
 /// Streams the value into `sink` and checks it on the way.
 pub(crate) fn copy(file: &dyn IoFile, meta: &Meta, sink: &mut dyn Write) -> Result<(), ReadError> {
     let cut = checked_cut(file, meta)?;
-    let mut hasher = Xxh3::new();
+    let mut hasher = XxHash3_128::new();
     let mut pass = |part: &[u8]| {
-        hasher.update(part);
+        hasher.write(part);
         sink.write_all(part).map_err(ReadError::Sink)
     };
     pass(&cut.prefix)?;
@@ -75,9 +77,9 @@ fn short(error: io::Error) -> ReadError {
     }
 }
 
-fn check(hasher: &Xxh3, meta: &Meta) -> Result<(), ReadError> {
+fn check(hasher: &XxHash3_128, meta: &Meta) -> Result<(), ReadError> {
     match meta.checksum {
-        Some(sum) if hasher.digest128().to_le_bytes() != sum => Err(ReadError::Damaged),
+        Some(sum) if hasher.finish_128().to_le_bytes() != sum => Err(ReadError::Damaged),
         _ => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use crate::io::{IoFile, read_exact_at};
 use crate::meta::Meta;
@@ -28,7 +28,7 @@ pub(crate) struct Trailer {
 impl Trailer {
     pub(crate) fn encode(&self) -> io::Result<Vec<u8>> {
         let mut bytes = postcard::to_allocvec(self).map_err(io::Error::other)?;
-        let sum = xxh3_64(&bytes);
+        let sum = XxHash3_64::oneshot(&bytes);
         let len = bytes.len() as u32;
         bytes.extend_from_slice(&len.to_le_bytes());
         bytes.extend_from_slice(&sum.to_le_bytes());
@@ -50,7 +50,7 @@ impl Trailer {
         }
         let mut bytes = vec![0; len as usize];
         read_exact_at(file, before_footer - len, &mut bytes)?;
-        if xxh3_64(&bytes) != sum {
+        if XxHash3_64::oneshot(&bytes) != sum {
             return Ok(None);
         }
         let trailer: Option<Self> = postcard::from_bytes(&bytes).ok();

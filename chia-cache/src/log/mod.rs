@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use crate::io::{Io, IoFile, Open, read_exact_at, write_all_at};
 use record::Op;
@@ -92,7 +92,7 @@ impl Log {
 }
 
 fn epoch_seed(epoch: u64) -> u64 {
-    xxh3_64_with_seed(&MAGIC, epoch)
+    XxHash3_64::oneshot_with_seed(epoch, &MAGIC)
 }
 
 fn header(epoch: u64) -> Vec<u8> {

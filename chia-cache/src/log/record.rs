@@ -5,7 +5,7 @@
 //! left behind in the file is never taken for a record.
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use crate::meta::Meta;
 
@@ -58,7 +58,7 @@ pub(crate) fn encode(ops: &[Op], value: &[u8], seed: u64) -> (Vec<u8>, u64) {
     let mut frame =
         postcard::to_extend(ops, frame).expect("operations are plain data, which always encodes");
     frame.extend_from_slice(value);
-    let sum = xxh3_64_with_seed(&frame[FRAME_HEAD..], seed);
+    let sum = XxHash3_64::oneshot_with_seed(seed, &frame[FRAME_HEAD..]);
     let len = (frame.len() - FRAME_HEAD) as u32;
     frame[..4].copy_from_slice(&len.to_le_bytes());
     frame[4..FRAME_HEAD].copy_from_slice(&sum.to_le_bytes());
@@ -73,7 +73,7 @@ pub(crate) fn decode(bytes: &[u8], seed: u64) -> Option<Record<'_>> {
         return None;
     }
     let body = bytes.get(FRAME_HEAD..FRAME_HEAD + len)?;
-    if xxh3_64_with_seed(body, seed) != sum {
+    if XxHash3_64::oneshot_with_seed(seed, body) != sum {
         return None;
     }
     let (ops, value) = postcard::take_from_bytes(body).ok()?;

@@ -3,8 +3,6 @@
 use std::io::{ErrorKind as IoKind, Write};
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::error::{Error, Result};
 use crate::facts::{Entry, Facts, Replay, ReplayMiss};
 use crate::files::{self, ReadError};
@@ -43,7 +41,7 @@ impl Inner {
     fn read_if(&self, tag: &str, wanted: impl Fn(&Found) -> bool) -> Result<Outcome<Entry>> {
         let read = self.with_value(tag, wanted, |found, file| match file {
             None => Ok(found.value.clone().unwrap_or_default()),
-            Some(file) => files::read(file, &found.meta).map(Bytes::from),
+            Some(file) => files::read(file, &found.meta),
         })?;
         Ok(match read {
             Outcome::Value((found, value)) => {
@@ -164,10 +162,7 @@ impl Inner {
     fn damaged<T>(&self, tag: &str, found: &Found, why: &'static str) -> Result<Outcome<T>> {
         let mut writer = lock(&self.writer);
         if self.find(tag, false)?.is_some_and(|now| now.meta == found.meta) {
-            if let Some(name) = files::name(tag, &found.meta) {
-                // A file that is gone cannot be moved, and needs not be.
-                let _ = set_aside::keep(&*self.io, &self.paths, &self.paths.dir.join(&name), &name);
-            }
+            self.keep_aside(tag, found);
             self.commit_remove(&mut writer, vec![(tag.into(), Arc::clone(&found.meta))], false)?;
             self.counters.set_aside.add(1);
             tracing::warn!(tag, why, "a damaged entry is set aside");
@@ -175,6 +170,16 @@ impl Inner {
         drop(writer);
         self.counters.misses.add(1);
         Ok(Outcome::Damaged)
+    }
+
+    /// What cannot be kept is lost, and does not keep the entry in service.
+    fn keep_aside(&self, tag: &str, found: &Found) {
+        let (io, paths) = (&*self.io, &self.paths);
+        if let Some(name) = files::name(tag, &found.meta) {
+            let _ = set_aside::keep(io, paths, &paths.dir.join(&name), &name);
+        } else if let Some(value) = &found.value {
+            let _ = set_aside::keep_bytes(io, paths, value, &format!("{}.val", files::stem(tag)));
+        }
     }
 }
 

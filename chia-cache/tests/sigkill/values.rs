@@ -1,7 +1,7 @@
 //! Values that prove what they are: whose they are, which write made them, and that no byte is from another.
 
 use chia_cache::{NewEntry, Origin};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 pub(crate) const THREADS: u64 = 4;
 pub(crate) const TAGS_PER_THREAD: u64 = 24;
@@ -25,7 +25,8 @@ pub(crate) fn random_len(random: &mut fastrand::Rng) -> usize {
 pub(crate) fn value(tag: &str, seq: u64, len: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(len + 8);
     bytes.extend_from_slice(&seq.to_le_bytes());
-    let mut noise = fastrand::Rng::with_seed(xxh3_64(format!("{tag} {seq} {len}").as_bytes()));
+    let mut noise =
+        fastrand::Rng::with_seed(XxHash3_64::oneshot(format!("{tag} {seq} {len}").as_bytes()));
     while bytes.len() < len {
         bytes.extend_from_slice(&noise.u64(..).to_le_bytes());
     }

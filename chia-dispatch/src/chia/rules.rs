@@ -53,7 +53,7 @@ impl Rules {
         let bytes = serde_json::to_vec(&data).map_err(|error| {
             Error::new(ErrorKind::Encode, "the rules cannot be sent to workers").with_source(error)
         })?;
-        let shared = Shared { hash: xxhash_rust::xxh3::xxh3_128(&bytes), bytes: bytes.into() };
+        let shared = Shared { hash: twox_hash::XxHash3_128::oneshot(&bytes), bytes: bytes.into() };
         Ok(Self::compile(data, shared))
     }
 

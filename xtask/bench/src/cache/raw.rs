@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 use super::{Value, keys};
 use crate::timing::Side;
@@ -72,7 +72,7 @@ pub(super) fn read_and_sum<'a>(folder: &Path, size: usize) -> io::Result<Side<'a
     Ok(side(move |at| {
         let mut bytes = Vec::with_capacity(size);
         File::open(&paths[at as usize % paths.len()])?.read_to_end(&mut bytes)?;
-        std::hint::black_box(xxh3_128(&bytes));
+        std::hint::black_box(XxHash3_128::oneshot(&bytes));
         Ok(())
     }))
 }
@@ -82,7 +82,7 @@ pub(super) fn copy_and_sum<'a>(size: usize) -> Side<'a> {
     let values: Vec<Vec<u8>> = (0..keys(size)).map(|_| Value::new(size).bytes).collect();
     side(move |at| {
         let copy = values[at as usize % values.len()].clone();
-        std::hint::black_box(xxh3_128(&copy));
+        std::hint::black_box(XxHash3_128::oneshot(&copy));
         Ok(())
     })
 }
