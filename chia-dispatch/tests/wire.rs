@@ -26,6 +26,9 @@ struct OneWorker {
     worker: Worker,
     next: AtomicU64,
     shut: AtomicBool,
+    /// Whether tasks are accepted only later, and how many were.
+    late: watch::Sender<bool>,
+    accepted: watch::Sender<usize>,
     me: OnceLock<std::sync::Weak<Self>>,
 }
 
@@ -38,7 +41,8 @@ impl OneWorker {
         let hello = Hello::new("one-worker", Capabilities::default());
         let worker = Worker::start(ours, &hello, PATIENCE).unwrap();
         let (next, shut) = (AtomicU64::new(0), AtomicBool::new(false));
-        let backend = Arc::new(Self { worker, next, shut, me: OnceLock::new() });
+        let (late, accepted, me) = Default::default();
+        let backend = Arc::new(Self { worker, next, shut, late, accepted, me });
         backend.me.get_or_init(|| Arc::downgrade(&backend));
         backend
     }
@@ -68,6 +72,8 @@ impl Backend for OneWorker {
         Capabilities::default()
     }
     async fn submit(&self, task: Task) -> Result<ObjectRef> {
+        self.late.subscribe().wait_for(|late| !late).await.unwrap();
+        self.accepted.send_modify(|accepted| *accepted += 1);
         let me = self.me();
         Ok(self.object(async move {
             let mut args = Vec::new();
@@ -150,6 +156,10 @@ impl Host for Bodies {
                     backend.get(&backend.submit(inner).await?).await
                 }
             },
+            "leaves-two" => {
+                backend.submit(task("echo", vec![])).await?;
+                backend.submit(task("echo", vec![])).await.map(|_| Bytes::new())
+            }
             "self-wait" => {
                 let mut inner = task("forever", vec![]);
                 inner.options.resources = Resources::from([("license", 1.0)]);
@@ -233,6 +243,20 @@ async fn nested_calls_go_back_over_the_same_socket() {
     assert_eq!(run(&backend, "deep", &[5]).await.unwrap(), "bottom");
     assert_eq!(run(&backend, "nested-args", b"").await.unwrap(), "ab");
     assert_eq!(run(&backend, "counter", b"").await.unwrap(), "1");
+}
+
+/// A task's answer is handed out by another thread than the one that serves its calls.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_task_asked_is_served_although_its_answer_came_first() {
+    let backend = OneWorker::start().await;
+    backend.late.send_replace(true);
+    let job = task("leaves-two", vec![]);
+    let job = Job { entry: job.entry, payload: job.payload, args: vec![], shared: None };
+    backend.worker.run(&job, &place(), backend.clone()).await.unwrap();
+    backend.late.send_replace(false);
+    let mut accepted = backend.accepted.subscribe();
+    let both = accepted.wait_for(|accepted| *accepted == 2);
+    tokio::time::timeout(PATIENCE, both).await.expect("no submission is lost").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

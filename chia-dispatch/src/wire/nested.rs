@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::client::lock;
 use super::frame::{Frame, Kind, protocol};
-use super::link::Link;
+use super::link::{Events, Link};
 use super::request::{Request, SubmittedTask};
 use super::shared::Kept;
 use super::spec;
@@ -18,16 +18,28 @@ use crate::error::{Error, ErrorKind, Result};
 /// What the tasks of one worker process have asked for.
 #[derive(Default)]
 pub(crate) struct Nested {
-    /// The backend as each task sees it.
-    backends: Mutex<HashMap<u64, Arc<dyn Backend>>>,
     objects: Mutex<HashMap<u64, Result<ObjectRef>>>,
     actors: Mutex<HashMap<u64, ActorRef>>,
     kept: Mutex<Kept>,
 }
 
+/// The backend as each task sees it that may make requests.
+type Backends = HashMap<u64, Arc<dyn Backend>>;
+
+/// What the tasks of a worker process ask, and their coming and going. All of it goes one way, so that
+/// what a task asked before its answer is served although the answer was seen first.
+#[derive(Clone)]
+pub(crate) struct Requests(mpsc::UnboundedSender<Event>);
+
+pub(crate) enum Event {
+    Enter(u64, Arc<dyn Backend>),
+    Ask(Frame),
+    Leave(u64),
+}
+
 /// A task that may make requests until this is dropped.
-pub(crate) struct Entered<'n> {
-    nested: &'n Nested,
+pub(crate) struct Entered<'r> {
+    requests: &'r Requests,
     pub(crate) id: u64,
 }
 
@@ -42,42 +54,75 @@ impl Entered<'_> {
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.nested.leave(self.id);
+        self.requests.leave(self.id);
+    }
+}
+
+impl Requests {
+    /// The way, and its other end, which is [served](Nested::serve).
+    pub(crate) fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, events) = mpsc::unbounded_channel();
+        (Self(sender), events)
+    }
+
+    /// From now on `backend` serves what the task of this number asks.
+    pub(crate) fn enter(&self, id: u64, backend: Arc<dyn Backend>) -> Entered<'_> {
+        self.send(Event::Enter(id, backend));
+        Entered { requests: self, id }
+    }
+
+    /// What the task of this number asks from now on is refused.
+    pub(crate) fn leave(&self, id: u64) {
+        self.send(Event::Leave(id));
+    }
+
+    fn send(&self, event: Event) {
+        // Nobody is there only when the runtime is gone, and all that it served.
+        self.0.send(event).ok();
+    }
+}
+
+/// Everything that a worker sends unasked is a request.
+impl Events for Requests {
+    fn frame(&mut self, frame: Frame) -> Result<()> {
+        self.send(Event::Ask(frame));
+        Ok(())
     }
 }
 
 impl Nested {
-    /// From now on `backend` serves what the task of this number asks.
-    pub(crate) fn enter(&self, id: u64, backend: Arc<dyn Backend>) -> Entered<'_> {
-        lock(&self.backends).insert(id, backend);
-        Entered { nested: self, id }
-    }
-
-    /// What the task of this number asks is refused from now on.
-    pub(crate) fn leave(&self, id: u64) {
-        lock(&self.backends).remove(&id);
-    }
-
     /// A blob that the worker was sent, and may name in what it asks.
     pub(crate) fn learn(&self, shared: Shared) {
         lock(&self.kept).learn(shared);
     }
 
-    /// Starts serving, in the order of the frames; what waits does so on the side.
-    pub(crate) fn serve(self: Arc<Self>, link: Weak<Link>) -> mpsc::UnboundedSender<Frame> {
-        let (sender, mut frames) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            while let Some(frame) = frames.recv().await {
-                let Some(link) = link.upgrade() else { break };
-                if let Err(error) = self.take(&frame, &link).await {
-                    link.reply(frame.id, Err(error));
+    /// Serves in the order of the events; what waits does so on the side. What was asked is served to
+    /// the end, although the worker is gone.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        mut events: mpsc::UnboundedReceiver<Event>,
+        link: Weak<Link>,
+    ) {
+        let mut backends = Backends::new();
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Enter(id, backend) => drop(backends.insert(id, backend)),
+                Event::Leave(id) => drop(backends.remove(&id)),
+                Event::Ask(frame) => {
+                    if let Err(error) = self.take(&frame, &backends, &link).await {
+                        answer(&link, frame.id, Err(error));
+                    }
                 }
             }
-        });
-        sender
+        }
     }
 
-    async fn take(self: &Arc<Self>, frame: &Frame, link: &Arc<Link>) -> Result<()> {
+    async fn take(
+        self: &Arc<Self>,
+        frame: &Frame,
+        backends: &Backends,
+        link: &Weak<Link>,
+    ) -> Result<()> {
         if frame.kind == Kind::Share {
             return lock(&self.kept).keep(frame).map(drop);
         }
@@ -87,9 +132,8 @@ impl Nested {
             lock(&self.actors).remove(&id);
             return Ok(());
         }
-        let backend = lock(&self.backends).get(&frame.task).cloned();
         let ended = || Error::new(ErrorKind::Cancelled, "the task that asked has ended");
-        let backend = backend.ok_or_else(ended)?;
+        let backend = backends.get(&frame.task).ok_or_else(ended)?;
         match request {
             Request::Submit { object, task } => {
                 let submitted = match self.task(task) {
@@ -113,7 +157,7 @@ impl Nested {
             }
             Request::Cancel { object } => backend.cancel(&self.object(object)?).await?,
             other => {
-                let (this, link) = (Arc::clone(self), Arc::clone(link));
+                let (this, backend, link) = (Arc::clone(self), Arc::clone(backend), link.clone());
                 tokio::spawn(async move { this.wait(other, &*backend, &link).await });
             }
         }
@@ -121,7 +165,7 @@ impl Nested {
     }
 
     /// Serves what may take its time, and answers it.
-    async fn wait(&self, request: Request, backend: &dyn Backend, link: &Link) {
+    async fn wait(&self, request: Request, backend: &dyn Backend, link: &Weak<Link>) {
         let (id, outcome) = match request {
             Request::Get { request, object } => (request, self.get(object, backend).await),
             Request::Ready { request, object } => (request, self.is_ready(object, backend).await),
@@ -151,7 +195,7 @@ impl Nested {
             }
             _ => return,
         };
-        link.reply(id, outcome);
+        answer(link, id, outcome);
     }
 
     async fn get(&self, object: u64, backend: &dyn Backend) -> Result<Bytes> {
@@ -188,6 +232,13 @@ impl Nested {
     fn actor(&self, id: u64) -> Result<ActorRef> {
         let unknown = || protocol(format!("the number of no actor, {id}"));
         lock(&self.actors).get(&id).cloned().ok_or_else(unknown)
+    }
+}
+
+/// Answers a request, if its worker is still there.
+fn answer(link: &Weak<Link>, id: u64, outcome: Result<Bytes>) {
+    if let Some(link) = link.upgrade() {
+        link.reply(id, outcome);
     }
 }
 

@@ -8,10 +8,10 @@ use bytes::Bytes;
 
 use super::client::lock;
 use super::codec::Body;
-use super::frame::{Frame, Kind};
+use super::frame::Kind;
 use super::hello::Hello;
-use super::link::{Events, Link};
-use super::nested::Nested;
+use super::link::Link;
+use super::nested::{Nested, Requests};
 use super::order;
 use super::shared::Sent;
 use crate::backend::Backend;
@@ -26,6 +26,7 @@ pub struct Worker {
     link: Arc<Link>,
     sent: Mutex<Sent>,
     nested: Arc<Nested>,
+    requests: Requests,
 }
 
 impl Worker {
@@ -39,9 +40,12 @@ impl Worker {
         super::hello::exchange(&socket, hello, within)?;
         let nested = Arc::new(Nested::default());
         let gone = Error::new(ErrorKind::WorkerDied, "the process that ran the task ended");
-        let served = Arc::clone(&nested);
-        let link = Link::start(socket, gone, |link| Requests(served.serve(Arc::downgrade(link))))?;
-        Ok(Self { link, sent: Mutex::default(), nested })
+        let (requests, events) = Requests::channel();
+        let link = Link::start(socket, gone, |link| {
+            tokio::spawn(Arc::clone(&nested).serve(events, Arc::downgrade(link)));
+            requests.clone()
+        })?;
+        Ok(Self { link, sent: Mutex::default(), nested, requests })
     }
 
     /// Runs a task. `backend` serves the calls that the task makes, and so knows who waits.
@@ -50,7 +54,7 @@ impl Worker {
     /// # Errors
     /// That of the task, or [`WorkerDied`](ErrorKind::WorkerDied).
     pub async fn run(&self, job: &Job, place: &Place, backend: Arc<dyn Backend>) -> Result<Bytes> {
-        let task = self.nested.enter(self.link.id(), backend);
+        let task = self.requests.enter(self.link.id(), backend);
         let _stop = Stop { link: &self.link, id: task.id };
         if let Some(shared) = &job.shared {
             let mut sent = lock(&self.sent);
@@ -72,7 +76,7 @@ impl Worker {
         place: &Place,
         backend: Arc<dyn Backend>,
     ) -> Result<u64> {
-        let actor = self.nested.enter(self.link.id(), backend);
+        let actor = self.requests.enter(self.link.id(), backend);
         let job = Job { entry: kind.to_owned(), payload: init, args: Vec::new(), shared: None };
         self.link.ask(Kind::Make, actor.id, 0, order::run(&job, place)).await?;
         Ok(actor.keep())
@@ -96,7 +100,7 @@ impl Worker {
 
     /// Drops an actor that was made here.
     pub fn drop_actor(&self, actor: u64) {
-        self.nested.leave(actor);
+        self.requests.leave(actor);
         self.link.send(Kind::Drop, actor, 0, Body::new()).ok();
     }
 
@@ -116,15 +120,5 @@ struct Stop<'w> {
 impl Drop for Stop<'_> {
     fn drop(&mut self) {
         self.link.send(Kind::Stop, self.id, 0, Body::new()).ok();
-    }
-}
-
-/// Everything that a worker sends unasked is a request.
-struct Requests(tokio::sync::mpsc::UnboundedSender<Frame>);
-
-impl Events for Requests {
-    fn frame(&mut self, frame: Frame) -> Result<()> {
-        self.0.send(frame).ok();
-        Ok(())
     }
 }

@@ -95,8 +95,6 @@ fn conformance_cells(package: &Package) -> Vec<Cell> {
             run_tests(shell, repo::cargo().args(args))
         })
         .backend(backend)
-        // A child that outlives its parent now and then hangs in the pool: known, and still open.
-        .slow_if(backend == "pool")
     };
     backends.filter(|_| package.name.as_str() != ray::CRATE).map(cell).collect()
 }
