@@ -31,6 +31,8 @@ pub const WORKER_VARIABLE: &str = "CHIA_WORKER";
 
 /// How long the two sides may take to greet each other.
 const GREETING: Duration = Duration::from_secs(30);
+/// How often we look whether a cancelled body has ended.
+const NOTICED: Duration = Duration::from_millis(2);
 
 /// In a worker process, runs tasks until the parent goes away and never returns; in any other
 /// process returns at once. Called at the start of `main`, before threads and output.
@@ -230,10 +232,24 @@ impl Worker {
         lock(&self.running).insert(id, running);
         let this = Arc::clone(self);
         self.runtime.spawn(async move {
-            let outcome = work.await.unwrap_or_else(|error| Err(broken(error)));
-            lock(&this.running).remove(&id);
-            this.session.link.reply(id, outcome);
+            let outcome = work.await;
+            let running = lock(&this.running).remove(&id);
+            if outcome.as_ref().is_err_and(JoinError::is_cancelled)
+                && let Some(running) = running
+            {
+                running.ended().await;
+            }
+            this.session.link.reply(id, outcome.unwrap_or_else(|error| Err(broken(error))));
         });
+    }
+}
+
+impl Running {
+    /// Waits until a cancelled body has ended: a blocking one keeps its context until it returns.
+    async fn ended(self) {
+        while Arc::strong_count(&self.cancelled) > 1 {
+            tokio::time::sleep(NOTICED).await;
+        }
     }
 }
 

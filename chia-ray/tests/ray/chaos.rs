@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("chaos::an_aborting_body_is_a_dead_worker", an_aborting_body),
         trial("chaos::a_killed_ray_worker_takes_its_program_along", a_killed_ray_worker),
+        trial("chaos::a_body_that_does_not_notice_its_end_is_ended", an_unnoticed_end),
         trial("chaos::a_killed_cache_comes_back_with_everything", a_killed_cache),
         trial("chaos::a_killed_driver_leaves_nothing_and_starts_again", a_killed_driver),
         trial("chaos::a_killed_control_process_is_a_lost_backend", a_killed_control_process),
@@ -58,6 +59,21 @@ async fn a_killed_ray_worker() -> Result<()> {
     assert_eq!(error.kind(), ErrorKind::WorkerDied, "{error:?}");
     gone(held.program).await;
     chia.shutdown().await
+}
+
+async fn an_unnoticed_end() -> Result<()> {
+    let cluster = own_cluster(&one_node());
+    let chia = loop_on(&cluster).await;
+    let folder = tempfile::tempdir().unwrap();
+    let cancelled = hold(&chia, folder.path()).await;
+    cancelled.handle.cancel().await?;
+    let error = within(20, cancelled.handle.get()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled, "{error:?}");
+    gone(cancelled.program).await;
+    let shut_down = hold(&chia, folder.path()).await;
+    within(60, chia.shutdown()).await?;
+    gone(shut_down.program).await;
+    Ok(())
 }
 
 /// A task that stays, and its processes.

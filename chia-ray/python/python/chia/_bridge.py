@@ -6,6 +6,7 @@ CONFIG is JSON: ``{"address", "namespace", "program", "private"}``. ``address`` 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -21,12 +22,15 @@ from chia._wire import Channel, Closed
 
 if TYPE_CHECKING:
     from chia._errors import ChiaError
+    from chia._requests import Requests
 
 # In seconds: a cluster that does not answer for this long is not there, or is lost.
 _CONNECT = 40.0
 _TOUCH = 2.0
 _WATCH_EVERY = 1.0
 _MISSED = 3
+# So long may bodies take to end at the end.
+_FAREWELL = 3.0
 
 _OLDEST, _NEWEST = (2, 54), (2, 60)
 
@@ -62,12 +66,7 @@ def main() -> None:
         channel.send(_wire.ERROR, 0, refused.form())
         return
     deadline.cancel()
-    try:
-        _serve(channel, config)
-    except (Closed, KeyboardInterrupt):
-        import ray
-
-        ray.shutdown()
+    _serve(channel, config)
 
 
 def _give_up(channel: Channel, config: dict[str, Any]) -> None:
@@ -178,15 +177,25 @@ def _serve(channel: Channel, config: dict[str, Any]) -> None:
     channel.send(_wire.HELLO, 0, greeting())
     requests = FromDriver(program, channel)
     threading.Thread(target=_watch, args=(channel, driver_node), daemon=True).start()
-    while True:
-        frame = channel.receive()
-        assert frame is not None
-        if frame.kind == _wire.SHUTDOWN:
-            ray.shutdown()
-            requests.answer(frame.id, b"")
-            return
-        if frame.kind != _wire.HELLO:
-            requests.handle(frame)
+    request = _requests_of_driver(channel, requests)
+    # Bodies are told before Ray ends their processes.
+    requests.end(_FAREWELL)
+    ray.shutdown()
+    if request is not None:
+        requests.answer(request, b"")
+
+
+def _requests_of_driver(channel: Channel, requests: Requests) -> int | None:
+    """Serves until the driver asks for the end, with this request, or goes away."""
+    with contextlib.suppress(Closed, KeyboardInterrupt):
+        while True:
+            frame = channel.receive()
+            assert frame is not None
+            if frame.kind == _wire.SHUTDOWN:
+                return frame.id
+            if frame.kind != _wire.HELLO:
+                requests.handle(frame)
+    return None
 
 
 def _watch(channel: Channel, driver_node: str) -> None:

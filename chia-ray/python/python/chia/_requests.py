@@ -150,6 +150,17 @@ class Requests(ABC):
             self.answer(request, cancelled)
         ray.cancel(known, recursive=False)
 
+    def end(self, within: float) -> None:
+        """Cancels all that runs or waits, and waits until it has ended or the time is over."""
+        refs = [known for known in self._objects.values() if not isinstance(known, BaseException)]
+        if refs:
+            _, refs = ray.wait(refs, num_returns=len(refs), timeout=0, fetch_local=False)
+        # The newest first: what waits must not take the place of what ends.
+        for ref in reversed(refs):
+            ray.cancel(ref)
+        if refs:
+            ray.wait(refs, num_returns=len(refs), timeout=within, fetch_local=False)
+
     def _release(self, frame: Frame) -> None:
         self._objects.pop(frame.id, None)
         self._actors.pop(frame.id, None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import ray
@@ -18,6 +19,8 @@ from chia._wire import Channel, Closed, Frame
 
 # A cancelled task is noticed within this time, in seconds.
 _NOTICE = 0.1
+# A cancelled body has so long to end before its process is ended, in seconds.
+_GRACE = 1.0
 # A nested wait looks at the socket at these intervals, in seconds; they grow while nothing comes.
 _PAUSE_MIN, _PAUSE_MAX = 0.001, 0.05
 # So many shared blobs may be taken for known by the program, as the wire has it.
@@ -101,17 +104,13 @@ class TaskChild(Child):
         order = (self.place, *_wire.blob(hash), *_wire.blob(job), *_wire.blobs(args))
         self.channel.send(_wire.RUN, id, *order)
         try:
-            while True:
-                frame = self._next_frame(cancelled)
-                if frame is None:
-                    self.channel.send(_wire.STOP, id)
-                    raise KeyboardInterrupt
-                if frame.kind not in (_wire.RESULT, _wire.ERROR):
-                    self._requests.handle(frame)
-                elif frame.id == id:
-                    return outcome_of(frame)
+            answer = self._serve(id, cancelled.is_set)
         except Closed:
             raise self.death() from None
+        if answer is None:
+            self._stop(id)
+            raise KeyboardInterrupt
+        return outcome_of(answer)
 
     def _share(self, shared: Shared | None) -> bytes:
         """Sends a shared blob that the program has not seen. Returns its hash."""
@@ -123,17 +122,28 @@ class TaskChild(Child):
             self.channel.send(_wire.SHARE, 0, shared.hash, ray.get(shared.content[0]))
         return shared.hash
 
-    def _next_frame(self, cancelled: threading.Event) -> Frame | None:
-        """The next frame; None once the task is cancelled. Waits for objects in between."""
+    def _serve(self, id: int, is_over: Callable[[], bool]) -> Frame | None:
+        """Serves requests until the answer to an order is there; None if it is over before."""
         pause = _PAUSE_MIN
-        while not cancelled.is_set():
+        while not is_over():
             waiting = self._requests.is_waiting()
             frame = self.channel.receive(0 if waiting else _NOTICE)
-            if frame is not None:
+            if frame is None:
+                if waiting:
+                    pause = _PAUSE_MIN if self._requests.wait(pause) else min(2 * pause, _PAUSE_MAX)
+            elif frame.kind not in (_wire.RESULT, _wire.ERROR):
+                self._requests.handle(frame)
+            elif frame.id == id:
                 return frame
-            if waiting:
-                pause = _PAUSE_MIN if self._requests.wait(pause) else min(2 * pause, _PAUSE_MAX)
         return None
+
+    def _stop(self, id: int) -> None:
+        """Tells a body that it is cancelled. What it holds is held until it has ended, or was ended."""
+        self.channel.send(_wire.STOP, id)
+        end = time.monotonic() + _GRACE
+        with contextlib.suppress(Closed):
+            if self._serve(id, lambda: time.monotonic() > end) is None:
+                self.kill()
 
 
 def _value(ref: ray.ObjectRef[bytes]) -> Outcome:
