@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use chia_config::{Config, TagMatch, TagPatterns, bare_name};
-use foldhash::{HashMap, HashMapExt as _};
+use chia_config::{BypassRule, Config, TagMatch, TagPatterns, bare_name};
+use foldhash::HashMap;
 
 use crate::Explanation;
 use crate::decision::{Decision, PendingDecision, Replacement, With};
@@ -18,22 +18,33 @@ use crate::reason::{Gate, Reason, Section};
 pub struct Bypass<P, C> {
     config: Arc<Config>,
     active: bool,
-    providers: HashMap<String, P>,
-    conditions: HashMap<String, C>,
+    known: HashMap<String, Known<P, C>>,
     noticed: Once,
+}
+
+/// All that hangs on one name, so that a decision looks it up once.
+#[derive(Debug)]
+struct Known<P, C> {
+    rule: Option<BypassRule>,
+    provider: Option<P>,
+    condition: Option<C>,
+}
+
+// A derived impl would ask for `P: Default`.
+impl<P, C> Default for Known<P, C> {
+    fn default() -> Self {
+        Self { rule: None, provider: None, condition: None }
+    }
 }
 
 impl<P, C> Bypass<P, C> {
     /// Rules without any provider or condition yet.
     pub fn new(config: Arc<Config>) -> Self {
         let active = config.bypass_rules().any(|(_, rule)| rule.enabled());
-        Self {
-            active,
-            config,
-            providers: HashMap::new(),
-            conditions: HashMap::new(),
-            noticed: Once::default(),
-        }
+        let known = config.bypass_rules().map(|(name, rule)| {
+            (name.to_owned(), Known { rule: Some(rule.clone()), ..Known::default() })
+        });
+        Self { active, known: known.collect(), config, noticed: Once::default() }
     }
 
     /// The rules.
@@ -49,23 +60,23 @@ impl<P, C> Bypass<P, C> {
     /// Registers the provider of a function (`method` or `Type.method`), and gives back
     /// the one that it takes the place of.
     pub fn set_provider(&mut self, function: impl Into<String>, provider: P) -> Option<P> {
-        self.providers.insert(function.into(), provider)
+        self.known.entry(function.into()).or_default().provider.replace(provider)
     }
 
     /// Takes the provider of a function away.
     pub fn remove_provider(&mut self, function: &str) -> Option<P> {
-        self.providers.remove(function)
+        self.known.get_mut(function)?.provider.take()
     }
 
     /// Registers the condition of a function (`method` or `Type.method`), and gives back
     /// the one that it takes the place of.
     pub fn set_condition(&mut self, function: impl Into<String>, condition: C) -> Option<C> {
-        self.conditions.insert(function.into(), condition)
+        self.known.entry(function.into()).or_default().condition.replace(condition)
     }
 
     /// Takes the condition of a function away.
     pub fn remove_condition(&mut self, function: &str) -> Option<C> {
-        self.conditions.remove(function)
+        self.known.get_mut(function)?.condition.take()
     }
 
     /// Decides one call. Total: it never fails, blocks, or looks at anything but the rules.
@@ -79,14 +90,15 @@ impl<P, C> Bypass<P, C> {
             let (section, pattern) = (Section::Bypass, None);
             Reason { section, gate, function, tag, rule, pattern }
         };
-        let Some(rule) = self.config.bypass(function) else {
+        let [exact, bare] = self.look_up(function);
+        let Some(rule) = either(exact, bare, |known| known.rule.as_ref()) else {
             return Decision::Run(reason(Gate::NotListed, None));
         };
         let at = Some(rule.location());
         if !rule.enabled() {
             return Decision::Run(reason(Gate::Off, at));
         }
-        let with = match (lookup(&self.providers, function), rule.data()) {
+        let with = match (either(exact, bare, |known| known.provider.as_ref()), rule.data()) {
             (Some(provider), data) => With::Provider(provider, data),
             (None, Some(data)) => With::Data(data),
             (None, None) => return Decision::Run(reason(Gate::NoReplacement, at)),
@@ -95,10 +107,16 @@ impl<P, C> Bypass<P, C> {
         if !tag_gate(rule.tags(), tag, &mut reason) {
             return Decision::Run(reason);
         }
-        match lookup(&self.conditions, function) {
+        match either(exact, bare, |known| known.condition.as_ref()) {
             Some(condition) => Decision::Ask(PendingDecision::new(condition, with, reason)),
             None => Decision::Replace(Replacement::new(with, reason)),
         }
+    }
+
+    /// What is known of `Type.method`, and of `method`.
+    fn look_up(&self, function: &str) -> [Option<&Known<P, C>>; 2] {
+        let bare = bare_name(function).and_then(|name| self.known.get(name));
+        [self.known.get(function), bare]
     }
 
     /// What would become of calls, without making them: pairs of a function and a tag. A
@@ -141,10 +159,11 @@ pub(crate) fn tag_gate<'a>(
     gate.is_none()
 }
 
-/// The entry of `Type.method`, else that of `method`.
-fn lookup<'m, V>(map: &'m HashMap<String, V>, function: &str) -> Option<&'m V> {
-    if map.is_empty() {
-        return None;
-    }
-    map.get(function).or_else(|| map.get(bare_name(function)?))
+/// A part of the entry of `Type.method`, else of that of `method`.
+fn either<'m, P, C, T>(
+    exact: Option<&'m Known<P, C>>,
+    bare: Option<&'m Known<P, C>>,
+    part: impl Fn(&'m Known<P, C>) -> Option<&'m T>,
+) -> Option<&'m T> {
+    exact.and_then(&part).or_else(|| bare.and_then(&part))
 }
