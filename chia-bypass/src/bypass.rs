@@ -140,6 +140,7 @@ impl<P, C> Bypass<P, C> {
 }
 
 /// Passes a tag through the patterns, and notes in `reason` which one matched or why none.
+#[inline]
 pub(crate) fn tag_gate<'a>(
     tags: Option<&'a TagPatterns>,
     tag: Option<&str>,
