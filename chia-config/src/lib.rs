@@ -18,4 +18,4 @@ pub use location::Location;
 pub use names::bare_name;
 pub use pattern::{Pattern, PatternError, TagMatch, TagPatterns};
 pub use report::{ConfigError, Diagnostic, ErrorKind, Severity};
-pub use rule::{BypassRule, CacheRule};
+pub use rule::{BypassRule, CacheRule, Data, Rule};
