@@ -15,7 +15,7 @@ mod error;
 mod host;
 #[cfg(feature = "local")]
 pub mod local;
-#[cfg(any(feature = "local", feature = "loop"))]
+#[cfg(any(feature = "local", feature = "loop", feature = "wire"))]
 mod panics;
 #[cfg(feature = "pool")]
 pub mod pool;

@@ -233,7 +233,7 @@ async fn r23_errors_and_panics_arrive_and_the_worker_lives_on() {
         (ErrorKind::TaskFailed, "fail: it broke")
     );
     let error = run(&backend, "panic", b"").await.unwrap_err();
-    assert_eq!((error.kind(), error.message()), (ErrorKind::Panicked, "panicked: oh no"));
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Panicked, "the body panicked: oh no"));
     assert_eq!(run(&backend, "echo", b"alive").await.unwrap(), "alive");
 }
 

@@ -33,7 +33,7 @@ use crate::error::Result;
 ///   or node, at most [`TaskOptions::retries`] times. An error or a panic of the body is an answer
 ///   and is not tried again.
 /// * A panic or error in a task reaches the awaiter as an [`Error`](crate::Error) with its message
-///   and never takes the backend down.
+///   and never takes the backend down. It says on which node ([`Error::node`](crate::Error::node)).
 ///
 /// # Objects
 /// * An [`ObjectRef`] names a result that is there or will be. It may be cloned, awaited any number
@@ -46,7 +46,10 @@ use crate::error::Result;
 ///   knows who waits: while a task waits in [`get`](Self::get) its `cpu` is free for others, and
 ///   nothing else is. It goes on when the result is there, without waiting for a free `cpu`.
 /// * A wait that can never end because the waiter itself holds what the awaited task needs fails
-///   with [`Deadlock`](crate::ErrorKind::Deadlock).
+///   with [`Deadlock`](crate::ErrorKind::Deadlock). It is the `get` that fails: the awaited task stays
+///   queued. Rings of several waiting tasks need not be found; where they are, the wait of the one
+///   that was submitted last fails, and the others are looked at again.
+/// * An actor that waits keeps all it holds, its `cpu` as well; the rule above then counts that.
 ///
 /// # Cancellation
 /// * [`cancel`](Self::cancel) of a queued task means it never runs. A running asynchronous body is
@@ -54,20 +57,32 @@ use crate::error::Result;
 ///   [`TaskContext::is_cancelled`](crate::TaskContext::is_cancelled) and its result is discarded.
 ///   Awaiters get [`Cancelled`](crate::ErrorKind::Cancelled) without waiting for the body to notice.
 ///   Cancelling what has finished does nothing.
+/// * What a cancelled task holds is given back when its body has ended, and not before. A backend that
+///   can end a body from outside may do so, after a time of grace.
+/// * A cancelled call of an actor that has not begun never runs. A method under way is dropped at an
+///   await point or comes to its end, as the backend likes; its actor lives on and takes the next call.
 ///
 /// # Actors
 /// * At most one living actor has a given name. [`actor`](Self::actor) creates it or, if one lives,
 ///   returns that one and ignores the rest of the specification; of several racing creators one
 ///   creates.
 /// * An [`Ordered`](Concurrency::Ordered) actor runs one call at a time; calls from one caller run in
-///   the order they were made. A [`Concurrent`](Concurrency::Concurrent) one overlaps them.
+///   the order they were made, also when an argument of an earlier one is still to come. A caller is the
+///   driver, one task, or one actor; calls of different callers have no order. A
+///   [`Concurrent`](Concurrency::Concurrent) actor overlaps its calls.
+/// * An actor holds what its specification demands for as long as it lives, whether or not its host
+///   keeps the context. Dropping the last reference to one of the driver's lifetime ends it when the
+///   calls made before are done.
 /// * A method that fails or panics fails that call alone. When an actor's process dies, calls under
 ///   way fail with [`ActorDied`](crate::ErrorKind::ActorDied); it is created anew from its
 ///   specification as often as [`ActorSpec::restarts`] allows.
 ///
 /// # Shutdown
 /// * [`shutdown`](Self::shutdown) ends what runs; whoever waits gets
-///   [`ShutDown`](crate::ErrorKind::ShutDown), as does every later call. It may be called twice.
+///   [`ShutDown`](crate::ErrorKind::ShutDown), as does every later call, a [`get`](Self::get) of what
+///   was there before as well. It may be called twice.
+/// * Bodies end as with a cancellation: an asynchronous one is dropped at its next await point, a
+///   blocking one is told. One that does not notice is not waited for without end.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {

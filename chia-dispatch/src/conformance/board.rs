@@ -65,6 +65,11 @@ impl Board {
         self.state.log.borrow().clone()
     }
 
+    /// The log as it grows, for who outlives the case.
+    pub(crate) fn listen(&self) -> watch::Receiver<Vec<String>> {
+        self.state.log.subscribe()
+    }
+
     pub(crate) fn count(&self, label: &str) -> usize {
         self.state.log.borrow().iter().filter(|line| *line == label).count()
     }

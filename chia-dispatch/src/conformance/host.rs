@@ -56,13 +56,16 @@ impl Host for KitHost {
         let mut run = Run::new(&script, &context);
         run.all().await?;
         let held = run.held;
+        let keeps = !script.steps.iter().any(|step| matches!(step, Step::ForgetContext));
+        let context = keeps.then_some(context);
         Ok(Box::new(KitActor { context, memory: Mutex::default(), _held: held }))
     }
 }
 
 /// Remembers what it is told, and runs scripts.
 struct KitActor {
-    context: TaskContext,
+    /// Kept for its scripts; a host need not.
+    context: Option<TaskContext>,
     memory: Mutex<Vec<Bytes>>,
     /// Connections to the board, whose end tells the case that this actor is gone.
     _held: Vec<TcpStream>,
@@ -80,7 +83,9 @@ impl Actor for KitActor {
             "list" => Ok(memory().join(&b' ').into()),
             "script" => {
                 let script = decode(&payload)?;
-                let mut run = Run::new(&script, &self.context);
+                let forgot = || Error::new(ErrorKind::TaskFailed, "this actor forgot its context");
+                let context = self.context.as_ref().ok_or_else(forgot)?;
+                let mut run = Run::new(&script, context);
                 run.args = args;
                 run.all().await?;
                 Ok(run.out.into())
@@ -132,6 +137,8 @@ impl<'a> Run<'a> {
             Step::EmitPlace => self.emit(&self.place()?),
             Step::Fail { kind, message } => Err(Error::new(*kind, message.clone())),
             Step::Panic(message) => panic!("{message}"),
+            // The actor does so when its constructor is done.
+            Step::ForgetContext => Ok(()),
             Step::AbortBefore { attempt } => {
                 if self.context.place().attempt < *attempt {
                     std::process::abort()
@@ -205,11 +212,13 @@ impl<'a> Run<'a> {
         .await
     }
 
-    /// A blocking body that never asks.
+    /// A blocking body that never asks. It keeps the context, as a host's blocking bodies do.
     async fn block_until_open(&self, label: &str) -> Result<()> {
+        let context = self.context.clone();
         let stream = board::hold(self.script.board, label).await?;
         let stream = stream.into_std().map_err(|error| io("a socket", error))?;
         blocking(move || {
+            let _context = context;
             stream.set_nonblocking(false).map_err(|error| io("a socket", error))?;
             std::io::Read::read(&mut &stream, &mut [0])
                 .map(drop)

@@ -21,6 +21,14 @@ pub fn case_names() -> impl Iterator<Item = &'static str> {
     CASES.iter().map(|case| case.name)
 }
 
+/// The sentence of the contract that a case checks: what a failure tells its reader.
+pub(super) fn sentence(case: &str) -> String {
+    let (group, name) = case.split_once("::").unwrap_or_default();
+    let (above, _) = cases::source(group).split_once(&format!("fn {name}(")).unwrap_or_default();
+    let lines: Vec<_> = above.lines().rev().skip(1).map_while(|l| l.strip_prefix("/// ")).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" ")
+}
+
 pub(super) static CASES: &[CaseInfo] = crate::conformance_cases!(table);
 
 /// A `#[test]` for each case of the contract; takes an expression that makes a
@@ -110,6 +118,7 @@ macro_rules! conformance_cases {
                 failures_are_not_tried_again Small Nothing,
                 failures_give_back_what_they_held Small Nothing,
                 an_unknown_entry_is_reported Small Nothing,
+                an_error_says_where Small Nothing,
                 a_runtime_env_is_refused_where_there_is_none Small NoRuntimeEnv,
             }
             resources {
@@ -145,6 +154,7 @@ macro_rules! conformance_cases {
                 a_finished_task_keeps_its_result Small Nothing,
                 cancelling_gives_back_what_was_held Small Nothing,
                 dependants_of_a_cancelled_task_fail Small Nothing,
+                a_body_that_goes_on_keeps_what_it_holds Small Nothing,
             }
             drops {
                 a_running_task_goes_on Small Nothing,
@@ -165,6 +175,9 @@ macro_rules! conformance_cases {
                 methods_take_arguments_by_reference Small Nothing,
                 a_calls_result_is_passed_on Small Nothing,
                 a_dropped_call_still_runs Small Nothing,
+                a_pending_argument_keeps_its_turn Small Nothing,
+                a_cancelled_call_never_runs Small Nothing,
+                a_cancelled_call_leaves_its_actor Small Nothing,
             }
             actor_lives {
                 a_failing_constructor_frees_the_name Small Nothing,
@@ -174,6 +187,8 @@ macro_rules! conformance_cases {
                 only_the_living_are_found Small Nothing,
                 unnamed_actors_are_apart Small Nothing,
                 the_last_reference_ends_it Small Nothing,
+                calls_are_done_before_the_end Small Nothing,
+                the_context_may_be_dropped Small Nothing,
                 an_actor_holds_its_resources Small Nothing,
                 an_infeasible_actor_is_refused Small Nothing,
                 an_actor_is_placed_like_a_task Two Nothing,
@@ -190,6 +205,8 @@ macro_rules! conformance_cases {
                 objects_are_made_and_passed_inside Small Nothing,
                 actors_are_called_inside Small Nothing,
                 an_actor_submits_tasks Small Nothing,
+                a_waiting_actor_keeps_its_cpu Small Nothing,
+                an_actors_wait_for_itself_is_reported Small Nothing,
                 nested_failures_come_up Small Nothing,
                 a_child_outlives_its_parent Small Nothing,
                 a_child_is_cancelled_inside Small Nothing,
@@ -209,6 +226,8 @@ macro_rules! conformance_cases {
                 what_runs_is_ended Small Nothing,
                 a_blocking_body_is_told Small Nothing,
                 later_calls_are_told Small Nothing,
+                results_are_gone Small Nothing,
+                a_stubborn_body_is_not_waited_for Small Nothing,
             }
             crashes {
                 an_abort_fails_alone Small Isolation,
@@ -222,4 +241,17 @@ macro_rules! conformance_cases {
             }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case_says_what_it_checks() {
+        let silent: Vec<_> = case_names().filter(|case| sentence(case).is_empty()).collect();
+        assert!(silent.is_empty(), "{silent:?}");
+        let submit = "`submit` returns as soon as the task is accepted, never waits for it to run.";
+        assert_eq!(sentence("tasks::submit_does_not_wait"), submit);
+    }
 }

@@ -37,6 +37,7 @@ pub(crate) enum Step {
     EmitPlace,
     Fail { kind: ErrorKind, message: String },
     Panic(String),
+    ForgetContext,
     AbortBefore { attempt: u32 },
     Allocate { mebibytes: usize },
     Submit { script: Script, resources: Resources },

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use super::board::Board;
 use super::case::Case;
-use super::list::{CASES, CaseInfo};
+use super::list::{CASES, CaseInfo, sentence};
 use super::{Factory, Instance, Layout};
 use crate::backend::Capabilities;
+
+/// So many lines of what tasks said are shown when a case fails.
+const LAST: usize = 20;
 
 /// How long a backend may take to shut down.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
@@ -47,7 +50,10 @@ impl Suite {
         let case = case.unwrap_or_else(|| panic!("the kit has no case called {name:?}"));
         let _alone =
             self.layouts[case.layout as usize].lock().unwrap_or_else(PoisonError::into_inner);
-        in_runtime(self.run_alone(case))
+        match in_runtime(self.run_alone(case)) {
+            Outcome::Failed(why) => Outcome::Failed(explained(name, &why)),
+            outcome => outcome,
+        }
     }
 
     /// The body of a generated test: says what was left out, panics with what failed.
@@ -58,7 +64,7 @@ impl Suite {
         match self.run(name) {
             Outcome::Passed => {}
             Outcome::LeftOut(why) => report(&format!("conformance: left out {name}: {why}")),
-            Outcome::Failed(why) => panic!("{name}: {why}"),
+            Outcome::Failed(why) => panic!("{why}"),
         }
     }
 
@@ -115,17 +121,20 @@ impl Suite {
             }
         };
         let case = Case::new(Arc::clone(&instance.backend), board, info.layout);
-        let (limit, waits) = (self.factory.case_limit(), case.waits());
+        let (limit, waits, log) = (self.factory.case_limit(), case.waits(), case.board.listen());
         let mut body = tokio::spawn(async move { (info.body)(&case).await });
-        match tokio::time::timeout(limit, &mut body).await {
-            Ok(Ok(())) => Outcome::Passed,
-            Ok(Err(panic)) => Outcome::Failed(message(panic)),
+        let why = match tokio::time::timeout(limit, &mut body).await {
+            Ok(Ok(())) => return Outcome::Passed,
+            Ok(Err(panic)) => message(panic),
             Err(_) => {
                 let waits = waits.lock().unwrap_or_else(PoisonError::into_inner).join(", ");
                 body.abort();
-                Outcome::Failed(format!("hung for {limit:?}, waiting for {waits}"))
+                format!("hung for {limit:?}, waiting for {waits}")
             }
-        }
+        };
+        let log = log.borrow();
+        let last = &log[log.len().saturating_sub(LAST)..];
+        Outcome::Failed(format!("{why}\n  its tasks said, the last at the end: {last:?}"))
     }
 
     async fn start(&self, layout: Layout) -> Result<Instance, String> {
@@ -133,9 +142,15 @@ impl Suite {
         match tokio::time::timeout(self.factory.case_limit(), start).await {
             Ok(Ok(instance)) => Ok(instance),
             Ok(Err(error)) => Err(format!("the backend does not start: {error}")),
-            Err(_) => Err("the backend does not start in time".to_owned()),
+            Err(_) => Err("Factory::start hung".to_owned()),
         }
     }
+}
+
+/// What a stranger needs: what happened, which promise that breaks, and how to see it again.
+fn explained(case: &str, why: &str) -> String {
+    let promise = sentence(case);
+    format!("{why}\n  the contract: {promise}\n  again: cargo test {case}")
 }
 
 /// Shuts an instance down and drops its guard.
@@ -143,8 +158,8 @@ async fn stop(instance: Instance) -> Result<(), String> {
     let Instance { backend, guard } = instance;
     let result = match tokio::time::timeout(SHUTDOWN_LIMIT, backend.shutdown()).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(format!("shutdown after the case failed: {error}")),
-        Err(_) => Err("shutdown after the case hung".to_owned()),
+        Ok(Err(error)) => Err(format!("the case passed, then shutdown failed: {error}")),
+        Err(_) => Err(format!("the case passed, then shutdown hung for {SHUTDOWN_LIMIT:?}")),
     };
     drop(backend);
     drop(guard);

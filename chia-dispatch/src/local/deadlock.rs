@@ -19,7 +19,7 @@ use super::lease::{Held, Wait};
 use super::scheduler::{Class, Pool, Scheduler};
 use crate::backend::ObjectId;
 use crate::error::{Error, ErrorKind};
-use crate::resources::{CPU, Resources};
+use crate::resources::Resources;
 
 /// How long a ring must stand still.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -59,12 +59,12 @@ pub(super) fn by_itself(
     target: &Cell,
     pending: &[Pending],
 ) -> Option<Error> {
-    let kept = waiter.grant.class.resources().without(CPU);
+    let kept = waiter.kept();
     if kept.is_empty() {
         return None;
     }
     let mut pools = scheduler.empty_pools();
-    waiter.grant.take_from(&mut pools, true);
+    waiter.grant.take_from(&mut pools, waiter.lends_cpu());
     let stuck = pending.iter().find(|item| !item.can_start(&pools))?;
     let needs =
         stuck.class.as_ref().map_or_else(Resources::none, |class| class.resources().clone());
@@ -169,10 +169,8 @@ fn why(
     let stuck = hope.iter().find(|item| !item.can_start(pools));
     if let Some((item, class)) = stuck.and_then(|item| Some((item, item.class.as_ref()?))) {
         let needs = class.resources();
-        let holds = |held: &&Held| {
-            let kept = held.grant.class.resources().without(CPU);
-            kept.iter().any(|(name, _)| !needs.amount(name).is_zero())
-        };
+        let holds =
+            |held: &&Held| held.kept().iter().any(|(name, _)| !needs.amount(name).is_zero());
         let mut holders: Vec<_> = blocked
             .values()
             .map(|(held, _)| *held)

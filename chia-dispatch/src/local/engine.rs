@@ -158,7 +158,7 @@ impl Engine {
         }
     }
 
-    /// Lends the `cpu` of a lease until [`end_wait`](Self::end_wait).
+    /// Begins a wait, in which a task's `cpu` is lent to others, until [`end_wait`](Self::end_wait).
     pub(super) fn begin_wait(self: &Arc<Self>, key: Key, on: &Arc<Cell>) -> Result<Arc<Wait>> {
         let pending = deadlock::pending(on);
         let (wait, watch) = self.start_what_fits(|state| {
@@ -171,7 +171,7 @@ impl Engine {
             for class in &classes {
                 scheduler.begin_await(class);
             }
-            if held.waits.is_empty() {
+            if held.lends_cpu() && held.waits.is_empty() {
                 scheduler.lend_cpu(&held.grant);
             }
             let wait = Wait { target: Arc::clone(on), classes, verdict: SetOnce::new() };
@@ -186,7 +186,7 @@ impl Engine {
         Ok(wait)
     }
 
-    /// Takes the `cpu` back, without waiting for it.
+    /// Takes a lent `cpu` back, without waiting for it.
     pub(super) fn end_wait(&self, key: Key, wait: &Arc<Wait>) {
         let mut state = self.state();
         let State { scheduler, leases, waits, .. } = &mut *state;
@@ -196,7 +196,7 @@ impl Engine {
         *waits -= 1;
         if let Some(held) = leased(leases, key) {
             held.waits.retain(|other| !Arc::ptr_eq(other, wait));
-            if held.waits.is_empty() {
+            if held.lends_cpu() && held.waits.is_empty() {
                 scheduler.reclaim_cpu(&held.grant);
             }
         }
@@ -209,7 +209,7 @@ impl Engine {
                 return;
             }
             let held = state.leases.remove(key.slot);
-            if !held.waits.is_empty() {
+            if held.lends_cpu() && !held.waits.is_empty() {
                 state.scheduler.reclaim_cpu(&held.grant);
             }
             state.scheduler.release(&held.grant);

@@ -10,6 +10,7 @@ use super::engine::Engine;
 use super::scheduler::{Class, Grant};
 use crate::backend::ObjectId;
 use crate::error::{Error, Result};
+use crate::resources::{CPU, Resources};
 
 /// Resources of a node, held until this is released or dropped.
 pub(super) struct Lease {
@@ -34,6 +35,19 @@ pub(super) struct Held {
     pub(super) waits: Vec<Arc<Wait>>,
 }
 
+impl Held {
+    /// Whether others may have its `cpu` while it waits: a task's, not an actor's.
+    pub(super) fn lends_cpu(&self) -> bool {
+        !self.is_actor
+    }
+
+    /// What it holds while it waits.
+    pub(super) fn kept(&self) -> Resources {
+        let all = self.grant.class.resources();
+        if self.lends_cpu() { all.without(CPU) } else { all.clone() }
+    }
+}
+
 /// One object that a task waits for.
 pub(super) struct Wait {
     pub(super) target: Arc<Cell>,
@@ -55,7 +69,7 @@ impl Lease {
         }
     }
 
-    /// Waits for a cell, and lends the `cpu` to others meanwhile.
+    /// Waits for a cell; others may have a task's `cpu` meanwhile.
     pub(super) async fn wait(&self, target: &Arc<Cell>) -> Result<()> {
         if target.outcome().is_some() {
             return Ok(());

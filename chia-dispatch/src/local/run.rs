@@ -68,9 +68,9 @@ impl Run {
 
     /// The error with where it happened, unless it was somewhere further down.
     fn located(&self, error: Error) -> Error {
-        match (error.function(), error.node()) {
-            (None, None) => error.in_function(&self.cell.name).on_node(&self.place.node),
-            _ => error,
+        match error.function() {
+            None => error.in_function(&self.cell.name).on_node(&self.place.node),
+            Some(_) => error,
         }
     }
 }

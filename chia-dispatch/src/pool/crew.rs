@@ -127,7 +127,7 @@ impl Engaged {
 
 impl Drop for Engaged {
     fn drop(&mut self) {
-        let Some(member) = self.member.take() else { return };
+        let Some(mut member) = self.member.take() else { return };
         if !member.process.worker.is_alive() {
             return;
         }
@@ -136,6 +136,7 @@ impl Drop for Engaged {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 tokio::time::sleep(grace).await;
+                member.process.end().await;
                 drop(member);
                 drop(context);
             });

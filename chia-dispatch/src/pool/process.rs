@@ -73,6 +73,13 @@ impl Process {
         Error::new(kind, format!("the process of {what} died: {how}"))
     }
 
+    /// Ends the process and returns when it is gone.
+    pub(super) async fn end(&mut self) {
+        self.kill();
+        // Waiting for a child of one's own fails only when it has been waited for.
+        self.child.wait().await.ok();
+    }
+
     /// Ends the process and all that it started, at once.
     pub(super) fn kill(&self) {
         // It may have died before; then its group is all that may be left.

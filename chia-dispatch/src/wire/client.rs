@@ -18,7 +18,7 @@ use crate::backend::{
     Task, TaskOptions,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::Place;
+use crate::resources::Resources;
 
 /// A [`Backend`] that is spoken to over a socket.
 ///
@@ -27,9 +27,16 @@ use crate::host::Place;
 /// a list of the nodes that the peer keeps up to date. Dropping the client closes the socket.
 pub struct Client {
     session: Arc<Session>,
-    /// Who asks: a task of a worker process and where it runs, or the driver.
+    /// Who asks: a task or actor of a worker process, or the driver.
     task: u64,
-    place: Option<Arc<Place>>,
+    waiter: Option<Waiter>,
+}
+
+/// Whoever waits in a worker process.
+pub(crate) struct Waiter {
+    pub(crate) node: String,
+    /// What it holds while it waits.
+    pub(crate) kept: Resources,
 }
 
 /// What the driver, or all tasks of a worker process, share.
@@ -100,12 +107,12 @@ impl Client {
 
     /// The driver's view.
     fn over(session: Arc<Session>) -> Self {
-        Self { session, task: 0, place: None }
+        Self { session, task: 0, waiter: None }
     }
 
-    /// The view of one task of a worker process.
-    pub(crate) fn of_task(session: Arc<Session>, task: u64, place: Arc<Place>) -> Self {
-        Self { session, task, place: Some(place) }
+    /// The view of one task or actor of a worker process.
+    pub(crate) fn inside(session: Arc<Session>, task: u64, waiter: Waiter) -> Self {
+        Self { session, task, waiter: Some(waiter) }
     }
 
     fn link(&self) -> &Link {
@@ -202,9 +209,10 @@ impl Backend for Client {
 
     async fn get(&self, object: &ObjectRef) -> Result<Bytes> {
         let own = self.own(object)?;
-        if let (Some(place), Some(options)) = (&self.place, &own.options) {
-            let wait =
-                |nodes: &[Node], options: &TaskOptions| feasible::check_wait(nodes, options, place);
+        if let (Some(waiter), Some(options)) = (&self.waiter, &own.options) {
+            let wait = |nodes: &[Node], options: &TaskOptions| {
+                feasible::check_wait(nodes, options, &waiter.node, &waiter.kept)
+            };
             let verdict = self.judge(options, wait).await;
             if verdict.is_err() && !self.is_ready(object).await? {
                 verdict?;

@@ -2,8 +2,7 @@
 
 use crate::backend::{Node, Placement, TaskOptions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::Place;
-use crate::resources::{CPU, Resources};
+use crate::resources::Resources;
 
 /// Refuses what no node could ever hold, naming what is missing where least is missing.
 pub(crate) fn check(nodes: &[Node], options: &TaskOptions) -> Result<()> {
@@ -25,12 +24,15 @@ pub(crate) fn check(nodes: &[Node], options: &TaskOptions) -> Result<()> {
     Err(Error::new(ErrorKind::Infeasible, text))
 }
 
-/// Refuses a wait for a task that cannot start as long as the waiter holds what it holds. Its cpu
-/// does not count: the waiter gives that back while it waits.
-pub(crate) fn check_wait(nodes: &[Node], awaited: &TaskOptions, waiter: &Place) -> Result<()> {
-    let held = waiter.resources.without(CPU);
-    let left = |node: &Node| match node.id == waiter.node {
-        true => node.capacity.minus(&held),
+/// Refuses a wait for a task that cannot start as long as the waiter, on its node, holds what it keeps.
+pub(crate) fn check_wait(
+    nodes: &[Node],
+    awaited: &TaskOptions,
+    waiters: &str,
+    kept: &Resources,
+) -> Result<()> {
+    let left = |node: &Node| match node.id == waiters {
+        true => node.capacity.minus(kept),
         false => node.capacity.clone(),
     };
     let demand = &awaited.resources;
@@ -39,10 +41,10 @@ pub(crate) fn check_wait(nodes: &[Node], awaited: &TaskOptions, waiter: &Place) 
     }
     let text = format!(
         "this task waits for {}, which needs {demand} and can never have it while this task \
-         itself holds {held}",
+         itself holds {kept}",
         awaited.name
     );
-    Err(Error::new(ErrorKind::Deadlock, text).on_node(&waiter.node))
+    Err(Error::new(ErrorKind::Deadlock, text).on_node(waiters))
 }
 
 fn candidates<'n>(nodes: &'n [Node], placement: &Placement) -> impl Iterator<Item = &'n Node> {
@@ -103,13 +105,12 @@ mod tests {
 
     #[test]
     fn r22_a_wait_for_what_the_waiter_holds_is_refused() {
-        let place = |node: &str, resources| Place { node: node.into(), resources, attempt: 0 };
         let adder = options(Resources::from([("adder", 1.0), ("cpu", 2.0)]));
-        let holds = Resources::from([("adder", 1.0), ("cpu", 1.0)]);
-        let error = check_wait(&nodes(), &adder, &place("b", holds.clone())).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Deadlock);
-        assert!(check_wait(&nodes(), &adder, &place("a", holds)).is_ok());
-        let only_cpu = Resources::from([("cpu", 2.0)]);
-        assert!(check_wait(&nodes(), &adder, &place("b", only_cpu)).is_ok());
+        for kept in [("adder", 1.0), ("cpu", 1.0)].map(|kept| Resources::from([kept])) {
+            let error = check_wait(&nodes(), &adder, "b", &kept).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Deadlock);
+            assert!(check_wait(&nodes(), &adder, "a", &kept).is_ok());
+        }
+        assert!(check_wait(&nodes(), &adder, "b", &Resources::none()).is_ok());
     }
 }

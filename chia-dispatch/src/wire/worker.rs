@@ -1,6 +1,5 @@
 //! The worker process: runs what it is told with its [`Host`].
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
 use std::os::fd::AsFd;
@@ -15,7 +14,7 @@ use rustix::process::{Pid, Signal};
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinError};
 
-use super::client::{Client, Session, lock};
+use super::client::{Client, Session, Waiter, lock};
 use super::frame::{Frame, Kind, protocol};
 use super::hello::Hello;
 use super::link::{Events, Link};
@@ -24,6 +23,8 @@ use super::shared::Kept;
 use crate::backend::Capabilities;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Actor, Host, Job, Place, TaskContext};
+use crate::panics::guarded;
+use crate::resources::{CPU, Resources};
 
 /// The environment variable that makes a program a worker. Its value is the process id of the parent,
 /// so that what a worker's task starts is no worker; the socket is the worker's standard input.
@@ -179,8 +180,16 @@ impl Worker {
         }
     }
 
-    fn context(&self, id: u64, place: &Arc<Place>, cancelled: &Arc<AtomicBool>) -> TaskContext {
-        let client = Client::of_task(Arc::clone(&self.session), id, Arc::clone(place));
+    /// The context of what keeps so much while it waits.
+    fn context(
+        &self,
+        id: u64,
+        place: &Arc<Place>,
+        kept: Resources,
+        cancelled: &Arc<AtomicBool>,
+    ) -> TaskContext {
+        let waiter = Waiter { node: place.node.clone(), kept };
+        let client = Client::inside(Arc::clone(&self.session), id, waiter);
         TaskContext::new(Arc::new(client), Arc::clone(place), Arc::clone(cancelled))
     }
 
@@ -188,19 +197,26 @@ impl Worker {
         let JobToDo { shared, entry, payload, args } = todo;
         let shared = lock(&self.kept).find(shared)?;
         let cancelled = Arc::default();
-        let context = self.context(id, place, &cancelled);
-        let host = Arc::clone(&self.host);
+        let kept = place.resources.without(CPU);
+        let context = self.context(id, place, kept, &cancelled);
+        let (host, place) = (Arc::clone(&self.host), Arc::clone(place));
         let job = Job { entry, payload, args, shared };
-        self.start(id, cancelled, async move { host.run(job, context).await });
+        self.start(id, cancelled, async move {
+            guarded(|| host.run(job, context)).await.map_err(|error| match error.function() {
+                None => error.on_node(&place.node),
+                Some(_) => error,
+            })
+        });
         Ok(())
     }
 
     fn make(self: &Arc<Self>, id: u64, todo: JobToDo, place: &Arc<Place>) -> Result<()> {
         let cancelled = Arc::default();
-        let context = self.context(id, place, &cancelled);
+        let context = self.context(id, place, place.resources.clone(), &cancelled);
         let this = Arc::clone(self);
         self.start(id, cancelled, async move {
-            let actor = this.host.actor(&todo.entry, todo.payload, context).await?;
+            let made = || this.host.actor(&todo.entry, todo.payload, context);
+            let actor = guarded(made).await?;
             lock(&this.actors).insert(id, actor.into());
             Ok(Bytes::new())
         });
@@ -218,7 +234,9 @@ impl Worker {
         let found = lock(&self.actors).get(&actor).cloned();
         let found =
             found.ok_or_else(|| protocol(format!("a call of the unknown actor {actor}")))?;
-        self.start(id, Arc::default(), async move { found.call(&method, payload, args).await });
+        self.start(id, Arc::default(), async move {
+            guarded(|| found.call(&method, payload, args)).await
+        });
         Ok(())
     }
 
@@ -239,7 +257,9 @@ impl Worker {
             {
                 running.ended().await;
             }
-            this.session.link.reply(id, outcome.unwrap_or_else(|error| Err(broken(error))));
+            // A panic is an answer: nothing else ends a body early.
+            let cancelled = || Error::new(ErrorKind::Cancelled, "the task was cancelled");
+            this.session.link.reply(id, outcome.unwrap_or_else(|_| Err(cancelled())));
         });
     }
 }
@@ -251,17 +271,4 @@ impl Running {
             tokio::time::sleep(NOTICED).await;
         }
     }
-}
-
-/// The error of a body that did not come to its end.
-fn broken(error: JoinError) -> Error {
-    match error.try_into_panic() {
-        Ok(panic) => Error::new(ErrorKind::Panicked, format!("panicked: {}", message(&*panic))),
-        Err(_) => Error::new(ErrorKind::Cancelled, "the task was cancelled"),
-    }
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

@@ -1,16 +1,18 @@
 //! Faults in actors.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chia_dispatch::backend::{ActorCall, ActorRef, ActorSpec, Concurrency, ObjectRef};
-use chia_dispatch::{Actor, Error, ErrorKind, Resources, Result};
+use chia_dispatch::backend::{
+    ActorCall, ActorRef, ActorSpec, Backend, Concurrency, ObjectId, ObjectRef,
+};
+use chia_dispatch::{Actor, Error, ErrorKind, Host, Resources, Result, TaskContext};
 
-use crate::faulty::{Fault, Inner};
+use crate::faulty::{Deferring, Fault, Inner, deferred};
 
 #[derive(Default)]
 pub(crate) struct MakesANewActorEachTime;
@@ -213,5 +215,94 @@ impl Fault for ForgetsTheArgumentsOfCalls {
     ) -> Result<ObjectRef> {
         call.args.clear();
         inner.call_actor(actor, call).await
+    }
+}
+
+/// Sends a call on its way when its arguments are there.
+#[derive(Default)]
+pub(crate) struct OvertakesPendingArguments;
+
+#[async_trait]
+impl Fault for OvertakesPendingArguments {
+    async fn call_actor(
+        &self,
+        inner: &Inner,
+        actor: &ActorRef,
+        call: ActorCall,
+    ) -> Result<ObjectRef> {
+        if call.args.is_empty() {
+            return inner.call_actor(actor, call).await;
+        }
+        let (inner, actor) = (Arc::clone(inner), actor.clone());
+        Ok(deferred(ObjectId(u64::MAX), async move {
+            for arg in &call.args {
+                inner.get(arg).await?;
+            }
+            inner.call_actor(&actor, call).await
+        }))
+    }
+}
+
+/// Kills an actor when its last reference is dropped, whatever it still has to do.
+#[derive(Default)]
+pub(crate) struct KillsWithTheLastReference;
+
+struct KillOnDrop(Inner, ActorRef);
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        let (inner, actor) = (Arc::clone(&self.0), self.1.clone());
+        tokio::spawn(async move { inner.kill_actor(&actor).await });
+    }
+}
+
+#[async_trait]
+impl Fault for KillsWithTheLastReference {
+    async fn actor(&self, inner: &Inner, spec: ActorSpec) -> Result<ActorRef> {
+        let actor = inner.actor(spec).await?;
+        let name = actor.name().map(str::to_owned);
+        Ok(ActorRef::new(name.as_deref(), Arc::new(KillOnDrop(Arc::clone(inner), actor))))
+    }
+    async fn call_actor(
+        &self,
+        inner: &Inner,
+        actor: &ActorRef,
+        call: ActorCall,
+    ) -> Result<ObjectRef> {
+        let KillOnDrop(_, actor) = actor.inner().expect("made above");
+        inner.call_actor(actor, call).await
+    }
+}
+
+/// Takes an actor for dead when its host has dropped the context.
+#[derive(Default)]
+pub(crate) struct EndsWithItsContext(Mutex<Option<Weak<dyn Backend>>>);
+
+#[async_trait]
+impl Fault for EndsWithItsContext {
+    async fn make(
+        &self,
+        host: &Arc<dyn Host>,
+        kind: &str,
+        init: Bytes,
+        context: TaskContext,
+    ) -> Result<Box<dyn Actor>> {
+        let view: Inner = Arc::new(Deferring(Arc::clone(context.backend())));
+        *self.0.lock().unwrap() = Some(Arc::downgrade(&view));
+        let place = Arc::new(context.place().clone());
+        host.actor(kind, init, TaskContext::new(view, place, Arc::default())).await
+    }
+    async fn method(
+        &self,
+        actor: &dyn Actor,
+        name: &str,
+        payload: Bytes,
+        args: Vec<Bytes>,
+    ) -> Result<Bytes> {
+        let view = self.0.lock().unwrap().clone();
+        if view.and_then(|view| view.upgrade()).is_none() {
+            return Err(Error::new(ErrorKind::ActorDied, "its context is gone"));
+        }
+        actor.call(name, payload, args).await
     }
 }

@@ -1,13 +1,14 @@
 //! Faults in cancellation, drops and shutdown.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chia_dispatch::backend::{ObjectId, ObjectRef, Task};
+use chia_dispatch::backend::{ActorCall, ActorRef, ObjectId, ObjectRef, Task};
 use chia_dispatch::{Error, ErrorKind, Host, Job, Result, TaskContext};
+use tokio::sync::watch;
 
 use crate::faulty::{Fault, Inner, guarded};
 
@@ -156,5 +157,85 @@ pub(crate) struct ShutdownOnlyShutsTheDoor;
 impl Fault for ShutdownOnlyShutsTheDoor {
     async fn shutdown(&self, _: &Inner) -> Result<()> {
         Ok(())
+    }
+}
+
+/// Gives away what a task holds as soon as it is cancelled, whatever its body still does.
+#[derive(Default)]
+pub(crate) struct GivesAwayAtOnce(Mutex<Option<Inner>>);
+
+#[async_trait]
+impl Fault for GivesAwayAtOnce {
+    async fn submit(&self, inner: &Inner, task: Task) -> Result<ObjectRef> {
+        self.0.lock().unwrap().get_or_insert_with(|| Arc::clone(inner));
+        inner.submit(task).await
+    }
+    async fn run(&self, host: &Arc<dyn Host>, job: Job, context: TaskContext) -> Result<Bytes> {
+        let (inner, place) = (self.0.lock().unwrap().clone(), Arc::new(context.place().clone()));
+        // The body's context is none that holds anything; the one that does ends with this future.
+        let inner = inner.expect("a task was submitted");
+        host.run(job, TaskContext::new(inner, place, Arc::default())).await
+    }
+}
+
+/// Ends the actor when a call of it is cancelled.
+#[derive(Default)]
+pub(crate) struct CancelsTheWholeActor(Mutex<HashMap<ObjectId, ActorRef>>);
+
+#[async_trait]
+impl Fault for CancelsTheWholeActor {
+    async fn call_actor(
+        &self,
+        inner: &Inner,
+        actor: &ActorRef,
+        call: ActorCall,
+    ) -> Result<ObjectRef> {
+        let object = inner.call_actor(actor, call).await?;
+        self.0.lock().unwrap().insert(object.id(), actor.clone());
+        Ok(object)
+    }
+    async fn cancel(&self, inner: &Inner, object: &ObjectRef) -> Result<()> {
+        inner.cancel(object).await?;
+        let actor = self.0.lock().unwrap().get(&object.id()).cloned();
+        match actor {
+            Some(actor) => inner.kill_actor(&actor).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Serves what it has fetched before, after the shutdown too.
+#[derive(Default)]
+pub(crate) struct ServesOldResults(Mutex<HashMap<ObjectId, Bytes>>);
+
+#[async_trait]
+impl Fault for ServesOldResults {
+    async fn get(&self, inner: &Inner, object: &ObjectRef) -> Result<Bytes> {
+        let known = self.0.lock().unwrap().get(&object.id()).cloned();
+        if let Some(value) = known {
+            return Ok(value);
+        }
+        let value = inner.get(object).await?;
+        self.0.lock().unwrap().insert(object.id(), value.clone());
+        Ok(value)
+    }
+}
+
+/// Shuts down when everything has ended by itself.
+#[derive(Default)]
+pub(crate) struct ShutdownWaitsForBodies(watch::Sender<usize>);
+
+#[async_trait]
+impl Fault for ShutdownWaitsForBodies {
+    async fn shutdown(&self, inner: &Inner) -> Result<()> {
+        let mut running = self.0.subscribe();
+        let _ = running.wait_for(|running| *running == 0).await;
+        inner.shutdown().await
+    }
+    async fn run(&self, host: &Arc<dyn Host>, job: Job, context: TaskContext) -> Result<Bytes> {
+        self.0.send_modify(|running| *running += 1);
+        let result = host.run(job, context).await;
+        self.0.send_modify(|running| *running -= 1);
+        result
     }
 }

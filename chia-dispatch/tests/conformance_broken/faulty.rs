@@ -52,6 +52,16 @@ pub(crate) trait Fault: Send + Sync + 'static {
     async fn run(&self, host: &Arc<dyn Host>, job: Job, context: TaskContext) -> Result<Bytes> {
         host.run(job, context).await
     }
+    /// Makes an actor on the worker's side.
+    async fn make(
+        &self,
+        host: &Arc<dyn Host>,
+        kind: &str,
+        init: Bytes,
+        context: TaskContext,
+    ) -> Result<Box<dyn Actor>> {
+        host.actor(kind, init, context).await
+    }
     /// Runs a method on the worker's side.
     async fn method(
         &self,
@@ -125,7 +135,7 @@ impl Host for FaultyHost {
         self.fault.run(&self.host, job, context).await
     }
     async fn actor(&self, kind: &str, init: Bytes, context: TaskContext) -> Result<Box<dyn Actor>> {
-        let actor = self.host.actor(kind, init, context).await?;
+        let actor = self.fault.make(&self.host, kind, init, context).await?;
         Ok(Box::new(FaultyActor { actor, fault: Arc::clone(&self.fault) }))
     }
 }

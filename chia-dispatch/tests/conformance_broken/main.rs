@@ -130,6 +130,8 @@ faults! {
         => "failures::a_panic_leaves_the_backend_up", Fails("ShutDown");
     tries_errors_again: tasks::TriesErrorsAgain
         => "failures::failures_are_not_tried_again", Fails("an error was tried again");
+    loses_the_place: tasks::LosesThePlace
+        => "failures::an_error_says_where", Fails("not its node");
     drops_empty_values: tasks::DropsEmptyValues
         => "sizes::empty_values", Fails("no value");
     truncates_at_64_kib: tasks::TruncatesAt64KiB
@@ -172,6 +174,12 @@ faults! {
         => "cancellation::a_finished_task_keeps_its_result", Fails("cancelled");
     never_tells_the_body: ends::NeverTellsTheBody
         => "cancellation::a_running_blocking_body_is_told", Hangs("told");
+    gives_away_at_once: ends::GivesAwayAtOnce
+        => "cancellation::a_body_that_goes_on_keeps_what_it_holds", Fails("that still runs");
+    cancels_no_queued_call: ends::CancelsOnlyTheWait
+        => "actors::a_cancelled_call_never_runs", Fails("cancelled in the queue");
+    cancels_the_whole_actor: ends::CancelsTheWholeActor
+        => "actors::a_cancelled_call_leaves_its_actor", Fails("was killed");
     cancels_what_is_dropped: ends::CancelsWhatIsDropped
         => "drops::a_running_task_goes_on", Hangs("went on");
     cancels_with_a_dropped_get: ends::CancelsWithADroppedGet
@@ -182,6 +190,10 @@ faults! {
         => "shutdown::later_calls_are_told", Fails("shut down already");
     shutdown_only_shuts_the_door: ends::ShutdownOnlyShutsTheDoor
         => "shutdown::what_runs_is_ended", Hangs("gone task");
+    serves_old_results: ends::ServesOldResults
+        => "shutdown::results_are_gone", Fails("get of a result after shutdown");
+    shutdown_waits_for_bodies: ends::ShutdownWaitsForBodies
+        => "shutdown::a_stubborn_body_is_not_waited_for", Hangs("shutdown");
     makes_a_new_actor_each_time: actors::MakesANewActorEachTime
         => "actors::a_name_leads_to_the_living_one", Fails("ignored");
     looks_before_it_makes: actors::LooksBeforeItMakes
@@ -208,6 +220,16 @@ faults! {
         => "actor_lives::only_the_living_are_found", Fails("a living actor is found");
     keeps_actors_forever: actors::KeepsActorsForever
         => "actor_lives::the_last_reference_ends_it", Hangs("gone living");
+    overtakes_pending_arguments: actors::OvertakesPendingArguments
+        => "actors::a_pending_argument_keeps_its_turn", Fails("overtook");
+    kills_with_the_last_reference: actors::KillsWithTheLastReference
+        => "actor_lives::calls_are_done_before_the_end", Fails("was killed");
+    ends_with_its_context: actors::EndsWithItsContext
+        => "actor_lives::the_context_may_be_dropped", Fails("its context is gone");
+    waiting_actors_hold_no_cpu: actors::ActorsHoldNothing
+        => "nesting::a_waiting_actor_keeps_its_cpu", Fails("was given away");
+    lets_actors_hang: nesting::LetsActorsHang
+        => "nesting::an_actors_wait_for_itself_is_reported", Hangs("get of object");
     actors_hold_nothing: actors::ActorsHoldNothing
         => "actor_lives::an_actor_holds_its_resources", Fails("were given to a task");
     keeps_the_cpu_while_it_waits: nesting::KeepsTheCpuWhileItWaits

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chia_dispatch::backend::{ObjectRef, Task};
 use chia_dispatch::conformance::SLOT;
-use chia_dispatch::{ErrorKind, Host, Job, Result, TaskContext};
+use chia_dispatch::{Actor, ErrorKind, Host, Job, Result, TaskContext};
 use tokio::sync::Semaphore;
 
 use crate::faulty::{Fault, Faulty, Inner};
@@ -223,5 +223,22 @@ impl Fault for BareSubmit {
 impl Fault for NestedTasksShareNothing {
     async fn run(&self, host: &Arc<dyn Host>, job: Job, context: TaskContext) -> Result<Bytes> {
         host.run(job, inside(context, BareSubmit)).await
+    }
+}
+
+/// As [`ReportsNoDeadlock`], for actors.
+#[derive(Default)]
+pub(crate) struct LetsActorsHang;
+
+#[async_trait]
+impl Fault for LetsActorsHang {
+    async fn make(
+        &self,
+        host: &Arc<dyn Host>,
+        kind: &str,
+        init: Bytes,
+        context: TaskContext,
+    ) -> Result<Box<dyn Actor>> {
+        host.actor(kind, init, inside(context, PatientGet)).await
     }
 }

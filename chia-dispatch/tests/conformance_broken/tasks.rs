@@ -298,3 +298,14 @@ impl Fault for HasAShortQueue {
         Err(Error::new(ErrorKind::Unavailable, "the queue is full"))
     }
 }
+
+/// Forgets where an error happened.
+#[derive(Default)]
+pub(crate) struct LosesThePlace;
+
+#[async_trait]
+impl Fault for LosesThePlace {
+    async fn get(&self, inner: &Inner, object: &ObjectRef) -> Result<Bytes> {
+        inner.get(object).await.map_err(|error| Error::new(error.kind(), error.message()))
+    }
+}

@@ -46,6 +46,7 @@ pub(crate) async fn a_failing_constructor_frees_the_name(case: &Case) {
     assert_eq!(case.remembered(&actor).await, "");
 }
 
+/// A kind of actor that the host does not know is `NotRegistered`, and named.
 pub(crate) async fn an_unknown_kind_is_reported(case: &Case) {
     let mut spec = case.script().actor("kit-actor");
     spec.kind = "kit_no_such_kind".to_owned();
@@ -152,6 +153,7 @@ pub(crate) async fn an_actor_holds_its_resources(case: &Case) {
     case.value(&task).await;
 }
 
+/// An actor that no node could ever hold is refused at once, and its name stays free.
 pub(crate) async fn an_infeasible_actor_is_refused(case: &Case) {
     let spec = demanding(case.script().mark("made").actor("kit-actor"), slots(1000.0));
     let error = case.try_actor(spec).await.expect_err("it can never be placed");
@@ -184,4 +186,34 @@ async fn node_of(case: &Case, actor: &ActorRef) -> String {
     let place: Script = case.script().then(Step::EmitPlace);
     let call = case.call(actor, place.call()).await;
     case.seen(&call).await.node
+}
+
+/// The calls that were made before the last reference was dropped are done before the actor ends.
+pub(crate) async fn calls_are_done_before_the_end(case: &Case) {
+    let script = case.script().then(Step::Hold("living".to_owned()));
+    let actor = case.actor(script.actor("kit-actor")).await;
+    let running = case.call(&actor, case.script().wait("open").call()).await;
+    let queued = case.call(&actor, case.script().emit("done").call()).await;
+    case.reached("open").await;
+    drop(actor);
+    case.fence().await;
+    case.open("open");
+    case.value(&running).await;
+    assert_eq!(case.text(&queued).await, "done");
+    drop((running, queued));
+    case.reached("gone living").await;
+}
+
+/// An actor lives on, and holds what it holds, although its host drops the context.
+pub(crate) async fn the_context_may_be_dropped(case: &Case) {
+    let script = case.script().then(Step::ForgetContext);
+    let actor = case.actor(demanding(script.actor("kit-actor"), case.layout.all_slots())).await;
+    let waiting = case.run(case.script().mark("waiting starts"), slots(1.0)).await;
+    let call = case.call(&actor, push("alive")).await;
+    case.value(&call).await;
+    case.fence().await;
+    case.assert_never("waiting starts", "a living actor's resources were given to a task");
+    assert_eq!(case.remembered(&actor).await, "alive");
+    case.kill(&actor).await;
+    case.value(&waiting).await;
 }

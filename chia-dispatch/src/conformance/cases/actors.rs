@@ -142,6 +142,7 @@ pub(crate) async fn a_panicking_method_fails_alone(case: &Case) {
     assert_eq!(case.remembered(&actor).await, "before after");
 }
 
+/// A method that the actor does not know fails the call as `NotRegistered`, naming it.
 pub(crate) async fn an_unknown_method_is_reported(case: &Case) {
     let actor = case.actor(case.script().actor("kit-actor")).await;
     let mut call = list();
@@ -187,4 +188,49 @@ pub(crate) async fn a_dropped_call_still_runs(case: &Case) {
     case.open("open");
     case.reached("went on").await;
     assert_eq!(case.remembered(&actor).await, "also");
+}
+
+/// A call whose argument is still to come keeps its turn.
+pub(crate) async fn a_pending_argument_keeps_its_turn(case: &Case) {
+    let actor = case.actor(case.script().actor("kit-ordered")).await;
+    let pending = case.run(case.script().wait("open").emit("first"), nothing()).await;
+    let mut first = push("");
+    first.args = vec![pending];
+    let first = case.call(&actor, first).await;
+    let second = case.call(&actor, push("second")).await;
+    case.reached("open").await;
+    case.fence().await;
+    assert!(!case.ready(&second).await, "a call overtook one that waits for its argument");
+    case.open("open");
+    case.value(&first).await;
+    assert_eq!(case.remembered(&actor).await, "first second", "calls ran out of order");
+}
+
+/// A call that is cancelled before its turn never runs, and those behind it do.
+pub(crate) async fn a_cancelled_call_never_runs(case: &Case) {
+    let actor = case.actor(case.script().actor("kit-ordered")).await;
+    let first = case.call(&actor, case.script().wait("open").call()).await;
+    let queued = case.call(&actor, case.script().mark("ran").call()).await;
+    case.reached("open").await;
+    case.cancel(&queued).await;
+    case.error(&queued, ErrorKind::Cancelled).await;
+    let last = case.call(&actor, push("last")).await;
+    case.open("open");
+    case.value(&first).await;
+    case.value(&last).await;
+    case.assert_never("ran", "a call ran that was cancelled in the queue");
+}
+
+/// Cancelling a call under way tells its awaiters, and leaves the actor alive.
+pub(crate) async fn a_cancelled_call_leaves_its_actor(case: &Case) {
+    let actor = case.actor(case.script().actor("kit-actor")).await;
+    let before = case.call(&actor, push("before")).await;
+    case.value(&before).await;
+    let running = case.call(&actor, case.script().wait("running").call()).await;
+    case.reached("running").await;
+    case.cancel(&running).await;
+    case.error(&running, ErrorKind::Cancelled).await;
+    // Whether the method is dropped or comes to its end is the backend's choice.
+    case.open("running");
+    assert_eq!(case.remembered(&actor).await, "before", "a cancelled call ended its actor");
 }

@@ -12,6 +12,7 @@ fn with_args(script: Script, args: &[&ObjectRef]) -> Task {
     task
 }
 
+/// The host gets the values of a task's arguments in their order, beside the payload.
 pub(crate) async fn arguments_arrive_in_order(case: &Case) {
     let one = case.put("one ").await;
     let two = case.run(case.script().emit("two "), cpu(1.0)).await;
@@ -31,6 +32,7 @@ pub(crate) async fn a_pending_argument_is_awaited(case: &Case) {
     assert_eq!(case.text(&task).await, "late");
 }
 
+/// A result may be the argument of a task whose result is an argument, and so on.
 pub(crate) async fn a_chain(case: &Case) {
     let mut last = case.put("").await;
     for link in 0..30_u8 {
@@ -40,6 +42,7 @@ pub(crate) async fn a_chain(case: &Case) {
     assert_eq!(case.text(&last).await, "ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^");
 }
 
+/// One result may be the argument of several tasks, and theirs meet again in one.
 pub(crate) async fn a_diamond(case: &Case) {
     let top = case.run(case.script().mark("top").emit("top"), cpu(1.0)).await;
     let side = |name: &str| with_args(case.script().emit(name).then(Step::EmitArgs), &[&top]);
@@ -76,6 +79,7 @@ pub(crate) async fn a_failed_argument_fails_without_running(case: &Case) {
     case.assert_never("ran", "a task with a failed argument ran");
 }
 
+/// The error of an argument goes on to whatever hangs on the task that it fails.
 pub(crate) async fn a_failure_goes_down_a_chain(case: &Case) {
     let mut last = case.run(case.script().panic("the first link broke"), nothing()).await;
     for _ in 0..5 {

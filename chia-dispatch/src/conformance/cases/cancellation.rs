@@ -1,6 +1,6 @@
 //! Ending a task that nobody needs any more.
 
-use crate::conformance::case::{Case, cpu, nothing};
+use crate::conformance::case::{Case, cpu, nothing, slots};
 use crate::conformance::script::{Step, echo};
 use crate::error::ErrorKind;
 
@@ -112,4 +112,24 @@ pub(crate) async fn dependants_of_a_cancelled_task_fail(case: &Case) {
     case.reached("running").await;
     case.cancel(&pending).await;
     case.error(&dependant, ErrorKind::Cancelled).await;
+}
+
+/// What a cancelled task holds is given back when its body has ended, and not before.
+pub(crate) async fn a_body_that_goes_on_keeps_what_it_holds(case: &Case) {
+    let stubborn = case.script().then(Step::BlockUntilOpen("stubborn".to_owned()));
+    let task = case.run(stubborn, case.layout.all_slots()).await;
+    case.reached("stubborn").await;
+    case.cancel(&task).await;
+    case.error(&task, ErrorKind::Cancelled).await;
+    let other = case.run(case.script().mark("other starts"), slots(1.0)).await;
+    case.fence().await;
+    // A backend that can end the body from outside gives its slots away after that.
+    let log = case.board.log();
+    let at = |label: &str| log.iter().position(|line| line == label);
+    if let Some(started) = at("other starts") {
+        let ended = at("gone stubborn").is_some_and(|gone| gone < started);
+        assert!(ended, "the slots of a body that still runs were given away: {log:?}");
+    }
+    case.open("stubborn");
+    case.value(&other).await;
 }

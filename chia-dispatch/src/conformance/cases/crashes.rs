@@ -21,6 +21,7 @@ pub(crate) async fn an_abort_fails_alone(case: &Case) {
     assert_eq!(case.text(&other).await, "unharmed");
 }
 
+/// What a task held whose process died is free again.
 pub(crate) async fn an_abort_gives_back_what_was_held(case: &Case) {
     let all = case.layout.all_slots().plus(&cpu(1.0));
     for _ in 0..3 {
@@ -59,6 +60,7 @@ pub(crate) async fn a_task_is_run_again(case: &Case) {
     assert_eq!(case.board.count("started"), 3);
 }
 
+/// A task is run again after a death at most as often as its `retries` allow.
 pub(crate) async fn retries_are_counted(case: &Case) {
     let task = case.submit(retried(case.script().mark("started").then(ABORT), 1)).await;
     case.error(&task, ErrorKind::WorkerDied).await;

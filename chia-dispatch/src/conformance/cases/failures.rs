@@ -14,6 +14,7 @@ pub(crate) async fn an_error_arrives_with_its_message(case: &Case) {
     case.error(&task, ErrorKind::DataFile).await;
 }
 
+/// A panic of the body reaches the awaiter as `Panicked`, with its message.
 pub(crate) async fn a_panic_arrives_with_its_message(case: &Case) {
     let task = case.run(case.script().panic("the press caught fire"), cpu(1.0)).await;
     let error = case.error(&task, ErrorKind::Panicked).await;
@@ -68,6 +69,7 @@ pub(crate) async fn failures_give_back_what_they_held(case: &Case) {
     assert_eq!(case.text(&task).await, "free");
 }
 
+/// An entry that the host does not know fails the task as `NotRegistered`, naming it.
 pub(crate) async fn an_unknown_entry_is_reported(case: &Case) {
     let mut task = echo("", &[]);
     task.entry = "kit_no_such_entry".to_owned();
@@ -76,9 +78,20 @@ pub(crate) async fn an_unknown_entry_is_reported(case: &Case) {
     assert!(error.message().contains("kit_no_such_entry"), "it does not name the entry: {error}");
 }
 
+/// A backend without runtime environments refuses a task that asks for one.
 pub(crate) async fn a_runtime_env_is_refused_where_there_is_none(case: &Case) {
     let mut task = echo("", &[]);
     task.options.runtime_env = Some("{}".to_owned());
     let error = case.refused(task).await;
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+/// An error or a panic of a body says on which node it ran.
+pub(crate) async fn an_error_says_where(case: &Case) {
+    let nodes = case.during("nodes", case.backend.nodes()).await.expect("nodes are known");
+    for script in [case.script().fail("here"), case.script().panic("here")] {
+        let task = case.run(script, cpu(1.0)).await;
+        let error = case.get(&task).await.expect_err("the task fails");
+        assert_eq!(error.node(), Some(nodes[0].id.as_str()), "not its node: {error}");
+    }
 }

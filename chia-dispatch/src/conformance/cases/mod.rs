@@ -14,3 +14,16 @@ pub(super) mod resources;
 pub(super) mod shutdown;
 pub(super) mod sizes;
 pub(super) mod tasks;
+
+macro_rules! sources {
+    ($($group:literal)*) => {
+        /// The source of a group: what a case checks is the documentation of its function.
+        pub(super) fn source(group: &str) -> &'static str {
+            match group {
+                $($group => include_str!(concat!($group, ".rs")),)*
+                _ => "",
+            }
+        }
+    };
+}
+sources!("actor_lives" "actors" "arguments" "cancellation" "crashes" "drops" "failures" "loops" "nesting" "placement" "resources" "shutdown" "sizes" "tasks");

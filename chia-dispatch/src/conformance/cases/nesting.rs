@@ -1,5 +1,6 @@
 //! Calls made from inside a task.
 
+use crate::backend::ActorSpec;
 use crate::conformance::case::{Case, cpu, nothing, slots};
 use crate::conformance::script::{Script, Step};
 use crate::error::ErrorKind;
@@ -182,4 +183,35 @@ pub(crate) async fn a_child_is_cancelled_inside(case: &Case) {
     case.error(&task, ErrorKind::Cancelled).await;
     case.reached("gone child").await;
     case.assert_never("went on", "a cancelled child went on");
+}
+
+/// An actor that waits keeps all it holds, its cpu as well.
+pub(crate) async fn a_waiting_actor_keeps_its_cpu(case: &Case) {
+    let actor = case.actor(with_a_cpu(case)).await;
+    let script = case.script().submit(case.script().wait("child"), nothing()).get();
+    let call = case.call(&actor, script.call()).await;
+    case.reached("child").await;
+    let other = case.run(case.script().mark("other starts"), cpu(1.0)).await;
+    case.fence().await;
+    case.assert_never("other starts", "the cpu of a waiting actor was given away");
+    case.open("child");
+    case.value(&call).await;
+    case.kill(&actor).await;
+    case.value(&other).await;
+}
+
+/// So an actor's wait for what needs that cpu fails, instead of hanging.
+pub(crate) async fn an_actors_wait_for_itself_is_reported(case: &Case) {
+    let actor = case.actor(with_a_cpu(case)).await;
+    let script = case.script().submit(case.script(), cpu(1.0)).get();
+    let call = case.call(&actor, script.call()).await;
+    case.error(&call, ErrorKind::Deadlock).await;
+    let after = case.call(&actor, case.script().emit("alive").call()).await;
+    assert_eq!(case.text(&after).await, "alive");
+}
+
+fn with_a_cpu(case: &Case) -> ActorSpec {
+    let mut spec = case.script().actor("kit-actor");
+    spec.options.resources = cpu(1.0);
+    spec
 }

@@ -66,6 +66,7 @@ pub(crate) async fn a_chosen_node_is_waited_for(case: &Case) {
     assert_eq!(node_of(case, &task).await, near);
 }
 
+/// A task for a node that can never hold it, or that is unknown, is refused at once.
 pub(crate) async fn a_node_that_can_never_hold_it_is_refused(case: &Case) {
     let [near, _] = nodes(case).await;
     let error = case.refused(placed(case, on(&near, false), far())).await;

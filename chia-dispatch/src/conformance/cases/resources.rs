@@ -25,6 +25,7 @@ pub(crate) async fn custom_amounts_are_never_exceeded(case: &Case) {
     visits(case, 40, &slots(1.0), 2).await;
 }
 
+/// The tasks of one node never hold more `cpu` than it has.
 pub(crate) async fn cpus_are_never_exceeded(case: &Case) {
     visits(case, 20, &cpu(1.0), 1).await;
 }
@@ -78,6 +79,7 @@ pub(crate) async fn the_infeasible_is_refused_at_once(case: &Case) {
     assert!(error.message().contains('3'), "it does not name the shortfall: {error}");
 }
 
+/// A resource that no node has is refused at once, by its name.
 pub(crate) async fn an_unknown_resource_is_refused(case: &Case) {
     let demand = cpu(1.0).with("kit_unheard_of", 0.5);
     let error = case.refused(task(case, demand)).await;

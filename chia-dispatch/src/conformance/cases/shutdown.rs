@@ -75,3 +75,34 @@ pub(crate) async fn later_calls_are_told(case: &Case) {
     assert_shut_down(case, "call_actor", call).await;
     shut_down(case).await;
 }
+
+/// Every later call: for what was there before as well.
+pub(crate) async fn results_are_gone(case: &Case) {
+    let done = case.run(case.script().emit("done"), nothing()).await;
+    let value = case.put("a value").await;
+    let actor = case.actor(case.script().actor("kit-actor")).await;
+    for object in [&done, &value] {
+        case.value(object).await;
+    }
+    shut_down(case).await;
+    let backend = &case.backend;
+    for object in [&done, &value] {
+        let get = async { backend.get(object).await.map(drop) };
+        assert_shut_down(case, "get of a result", get).await;
+        let ready = async { backend.is_ready(object).await.map(drop) };
+        assert_shut_down(case, "is_ready", ready).await;
+        assert_shut_down(case, "cancel", backend.cancel(object)).await;
+    }
+    assert_shut_down(case, "kill_actor", backend.kill_actor(&actor)).await;
+    assert_shut_down(case, "nodes", async { backend.nodes().await.map(drop) }).await;
+}
+
+/// A blocking body that does not notice holds the shutdown up no longer than the backend's patience.
+pub(crate) async fn a_stubborn_body_is_not_waited_for(case: &Case) {
+    let stubborn = Step::BlockUntilOpen("stubborn".to_owned());
+    let task = case.run(case.script().then(stubborn), nothing()).await;
+    case.reached("stubborn").await;
+    shut_down(case).await;
+    case.open("stubborn");
+    drop(task);
+}

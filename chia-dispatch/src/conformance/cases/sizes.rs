@@ -5,18 +5,22 @@ use bytes::Bytes;
 use crate::conformance::case::Case;
 use crate::conformance::script::echo;
 
+/// A value may be empty.
 pub(crate) async fn empty_values(case: &Case) {
     travel(case, 0).await;
 }
 
+/// A value may be a single byte.
 pub(crate) async fn one_byte(case: &Case) {
     travel(case, 1).await;
 }
 
+/// A value may be longer than a buffer of 64 KiB.
 pub(crate) async fn just_over_64_kib(case: &Case) {
     travel(case, 64 * 1024 + 1).await;
 }
 
+/// A value may have 64 MiB.
 pub(crate) async fn just_64_mib(case: &Case) {
     travel(case, 64 * 1024 * 1024).await;
 }

@@ -6,6 +6,7 @@ use crate::backend::Shared;
 use crate::conformance::case::{Case, cpu, slots};
 use crate::conformance::script::{Step, echo};
 
+/// What the host returns is what the awaiter gets.
 pub(crate) async fn a_task_answers(case: &Case) {
     let task = case.run(case.script().emit("fort").emit("y-two"), cpu(1.0)).await;
     assert_eq!(case.text(&task).await, "forty-two");
