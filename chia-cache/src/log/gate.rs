@@ -1,7 +1,7 @@
 //! Group commit: one sync serves every writer that is waiting.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::io::IoFile;
 
@@ -13,6 +13,9 @@ struct State {
     /// Files with appended bytes that no sync has covered.
     dirty: Vec<Arc<dyn IoFile>>,
     syncing: bool,
+    /// Syncs begun, and what the last one reaches to.
+    round: usize,
+    target: u64,
     /// Up to here a sync failed. The kernel may have dropped those bytes, so no later sync helps:
     /// only a fold, which writes them elsewhere, does.
     failed: u64,
@@ -22,11 +25,13 @@ struct State {
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,
-    done: Condvar,
+    /// Where the waiters of even rounds wait, and those of odd ones: a sync that ends wakes those
+    /// whom it served and one to sync next, not the crowd that would only wait on.
+    done: [Condvar; 2],
 }
 
 impl Gate {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -51,29 +56,45 @@ impl Gate {
                 return Err(io::Error::other("an earlier sync of the log failed"));
             }
             if state.syncing {
-                state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+                let round = state.round + usize::from(position > state.target);
+                let done = &self.done[round % 2];
+                state = done.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            state.syncing = true;
-            let (target, dirty) = (state.appended, std::mem::take(&mut state.dirty));
-            drop(state);
-            let result = dirty.iter().try_for_each(|file| file.sync());
-            state = self.lock();
-            state.syncing = false;
-            match &result {
-                Ok(()) => state.synced = state.synced.max(target),
-                Err(_) => state.failed = state.failed.max(target),
-            }
-            self.done.notify_all();
-            result?;
+            state = self.sync(state)?;
         }
+    }
+
+    /// Syncs for all that wait.
+    fn sync<'g>(&'g self, mut state: MutexGuard<'g, State>) -> io::Result<MutexGuard<'g, State>> {
+        state.syncing = true;
+        state.round += 1;
+        state.target = state.appended;
+        let dirty = std::mem::take(&mut state.dirty);
+        drop(state);
+        let result = dirty.iter().try_for_each(|file| file.sync());
+        state = self.lock();
+        state.syncing = false;
+        if let Err(error) = result {
+            state.failed = state.failed.max(state.target);
+            self.wake_all();
+            return Err(error);
+        }
+        state.synced = state.synced.max(state.target);
+        self.done[state.round % 2].notify_all();
+        self.done[(state.round + 1) % 2].notify_one();
+        Ok(state)
+    }
+
+    fn wake_all(&self) {
+        self.done.iter().for_each(Condvar::notify_all);
     }
 
     /// Everything up to `position` is durable by other means.
     pub(crate) fn settled(&self, position: u64) {
         let mut state = self.lock();
         state.synced = state.synced.max(position);
-        self.done.notify_all();
+        self.wake_all();
     }
 
     /// Everything that has been appended.
