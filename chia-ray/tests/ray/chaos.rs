@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chia_dispatch::conformance::Layout;
 use chia_dispatch::{Chia, ErrorKind, Resources, Result};
 use chia_ray::cluster::{Cluster, NodeSpec};
 use libtest_mimic::Trial;
@@ -30,18 +31,22 @@ fn own_cluster(nodes: &[Resources]) -> Cluster {
     Cluster::start(&fixture::python().unwrap(), &nodes).unwrap()
 }
 
-fn one_node() -> Vec<Resources> {
-    vec![Resources::from([("cpu", 4.0), ("kit_slot", 4.0)])]
+fn one_node() -> Resources {
+    Resources::from([("cpu", 4.0), ("kit_slot", 4.0)])
 }
 
-async fn loop_on(cluster: &Cluster) -> Chia {
-    let ray = fixture::connect(&cluster.address()).await.unwrap();
+/// A loop on the cluster that tests share.
+async fn shared_loop() -> Chia {
+    loop_on(&fixture::shared_cluster(Layout::Wide).await.unwrap().address).await
+}
+
+async fn loop_on(address: &str) -> Chia {
+    let ray = fixture::connect(address).await.unwrap();
     Chia::builder(registry()).backend(Arc::new(ray)).start().await.unwrap()
 }
 
 async fn an_aborting_body() -> Result<()> {
-    let cluster = own_cluster(&one_node());
-    let chia = loop_on(&cluster).await;
+    let chia = shared_loop().await;
     let error = chia.call(&ABORT, ()).dispatch().await?.get().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WorkerDied, "{error:?}");
     assert!(error.to_string().contains("SIGABRT"), "{error}");
@@ -50,8 +55,7 @@ async fn an_aborting_body() -> Result<()> {
 }
 
 async fn a_killed_ray_worker() -> Result<()> {
-    let cluster = own_cluster(&one_node());
-    let chia = loop_on(&cluster).await;
+    let chia = shared_loop().await;
     let folder = tempfile::tempdir().unwrap();
     let held = hold(&chia, folder.path()).await;
     kill(held.worker);
@@ -62,8 +66,7 @@ async fn a_killed_ray_worker() -> Result<()> {
 }
 
 async fn an_unnoticed_end() -> Result<()> {
-    let cluster = own_cluster(&one_node());
-    let chia = loop_on(&cluster).await;
+    let chia = shared_loop().await;
     let folder = tempfile::tempdir().unwrap();
     let cancelled = hold(&chia, folder.path()).await;
     cancelled.handle.cancel().await?;
@@ -106,11 +109,11 @@ async fn gone(pid: u32) {
 }
 
 async fn a_killed_cache() -> Result<()> {
-    let cluster = own_cluster(&one_node());
+    let cluster = fixture::shared_cluster(Layout::Wide).await?;
     let folder = tempfile::tempdir().unwrap();
-    let cold = loops::run(&cluster.address(), folder.path(), false).await?;
+    let chia = loops::start(&cluster.address, folder.path()).await?;
+    let cold = loops::run(&chia, folder.path()).await?;
     assert_eq!(cold.total.written, 16);
-    let chia = loops::start(&cluster.address(), folder.path()).await?;
     let cache = chia.cache().expect("the loop has a cache");
     let before = cache.keys().await?.len();
     for pid in loops::cache_processes(&cluster) {
@@ -126,29 +129,30 @@ async fn a_killed_cache() -> Result<()> {
     };
     assert_eq!((before, after), (16, 16));
     chia.shutdown().await?;
-    let warm = loops::run(&cluster.address(), folder.path(), false).await?;
+    let chia = loops::start(&cluster.address, folder.path()).await?;
+    let warm = loops::run(&chia, folder.path()).await?;
     assert_eq!((warm.total.ran, warm.total.replayed), (8, 8));
-    Ok(())
+    loops::end(&chia).await
 }
 
 async fn a_killed_driver() -> Result<()> {
-    let cluster = own_cluster(&one_node());
+    let address = fixture::shared_cluster(Layout::Wide).await?.address;
     let folder = tempfile::tempdir().unwrap();
-    let mut driver = loops::in_a_process(&cluster.address(), folder.path());
+    let mut driver = loops::in_a_process(&address, folder.path());
     let seen: PathBuf = folder.path().join("seen");
     let lines = |path: &Path| std::fs::read_to_string(path).unwrap_or_default().lines().count();
     wait_until(Duration::from_secs(60), "five results", || lines(&seen) >= 5).await;
-    let programs = programs_of(driver.id());
-    driver.kill().unwrap();
-    driver.wait().unwrap();
+    let programs = programs_of(driver.id().unwrap());
+    driver.kill().await.unwrap();
     let saw = lines(&seen);
     for pid in programs {
         gone(pid).await;
     }
-    let again = loops::run(&cluster.address(), folder.path(), true).await?;
+    let chia = loops::start_replaying(&address, folder.path()).await?;
+    let again = loops::run(&chia, folder.path()).await?;
     assert_eq!(again.total.ran + again.total.replayed, 16);
     assert!(again.total.replayed >= saw as u64, "{saw} seen, {again:?}");
-    Ok(())
+    loops::end(&chia).await
 }
 
 /// The bridge of a driver.
@@ -159,8 +163,8 @@ fn programs_of(driver: u32) -> Vec<u32> {
 }
 
 async fn a_killed_control_process() -> Result<()> {
-    let cluster = own_cluster(&one_node());
-    let chia = loop_on(&cluster).await;
+    let cluster = own_cluster(&[one_node()]);
+    let chia = loop_on(&cluster.address()).await;
     let folder = tempfile::tempdir().unwrap();
     let held = hold(&chia, folder.path()).await;
     for pid in cluster.processes("gcs_server") {
@@ -179,8 +183,8 @@ async fn a_killed_control_process() -> Result<()> {
 
 async fn a_node_that_leaves() -> Result<()> {
     let far = Resources::from([("cpu", 2.0), ("kit_far", 1.0)]);
-    let mut cluster = own_cluster(&[one_node().remove(0), far]);
-    let chia = loop_on(&cluster).await;
+    let mut cluster = own_cluster(&[one_node(), far]);
+    let chia = loop_on(&cluster.address()).await;
     let folder = tempfile::tempdir().unwrap();
     let held = hold_with(&chia, folder.path(), Resources::from([("kit_far", 1.0)])).await;
     tokio::task::block_in_place(|| cluster.stop(1));

@@ -110,7 +110,7 @@ async fn a_wrong_address_is_named() -> Result<()> {
 async fn a_port_of_something_else_is_no_cluster() -> Result<()> {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap().to_string();
-    let error = refused(RayOptions::cluster(&address), Duration::from_secs(50)).await;
+    let error = refused(RayOptions::cluster(&address), SECONDS).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(error.to_string().contains(&address), "{error}");
     Ok(())
@@ -118,8 +118,8 @@ async fn a_port_of_something_else_is_no_cluster() -> Result<()> {
 
 /// Runs a task with another program on the workers.
 async fn run_with(program: &Path) -> Error {
-    let address = tokio::task::spawn_blocking(|| fixture::shared_cluster(Layout::Wide)).await;
-    let options = RayOptions::cluster(address.unwrap().unwrap()).program(program);
+    let cluster = fixture::shared_cluster(Layout::Wide).await.unwrap();
+    let options = RayOptions::cluster(cluster.address).program(program);
     let ray = RayBackend::connect(options).await.unwrap();
     let chia = Chia::builder(registry()).backend(Arc::new(ray)).start().await.unwrap();
     let call = chia.call(&WHERE, (1,)).dispatch().await.unwrap();

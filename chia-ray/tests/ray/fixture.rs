@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -65,22 +65,38 @@ pub(crate) fn python() -> Result<PathBuf, String> {
 /// Clusters that many tests share, by their layout.
 static CLUSTERS: LazyLock<Mutex<HashMap<Layout, Cluster>>> = LazyLock::new(Mutex::default);
 
-/// The address of the shared cluster of a layout, which is started when it is first asked for.
-pub(crate) fn shared_cluster(layout: Layout) -> Result<String> {
-    let mut clusters = CLUSTERS.lock().unwrap();
-    if let Some(cluster) = clusters.get(&layout) {
-        return Ok(cluster.address());
-    }
-    let nodes: Vec<NodeSpec> = layout.nodes().into_iter().map(NodeSpec::from).collect();
-    let cluster = Cluster::start(&python().unwrap(), &nodes)?;
-    let address = cluster.address();
-    clusters.insert(layout, cluster);
-    Ok(address)
+/// Where a cluster is.
+#[derive(Clone)]
+pub(crate) struct Whereabouts {
+    pub(crate) address: String,
+    pub(crate) folder: PathBuf,
 }
 
-/// Ends the shared clusters.
+impl From<&Cluster> for Whereabouts {
+    fn from(cluster: &Cluster) -> Self {
+        Self { address: cluster.address(), folder: cluster.folder().to_owned() }
+    }
+}
+
+/// The shared cluster of a layout, which is started when it is first asked for.
+pub(crate) async fn shared_cluster(layout: Layout) -> Result<Whereabouts> {
+    let started = tokio::task::spawn_blocking(move || {
+        let mut clusters = CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cluster) = clusters.get(&layout) {
+            return Ok(cluster.into());
+        }
+        let nodes: Vec<NodeSpec> = layout.nodes().into_iter().map(NodeSpec::from).collect();
+        let cluster = Cluster::start(&python().unwrap(), &nodes)?;
+        let whereabouts = (&cluster).into();
+        clusters.insert(layout, cluster);
+        Ok(whereabouts)
+    });
+    started.await.expect("starting a cluster does not panic")
+}
+
+/// Ends the shared clusters: at the end, and when a failed test may have left something on them.
 pub(crate) fn stop_clusters() {
-    CLUSTERS.lock().unwrap().clear();
+    CLUSTERS.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
 /// A connection in a namespace of its own.
@@ -99,11 +115,18 @@ where
     const LIMIT: Duration = Duration::from_secs(180);
     Trial::test(name, move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        match runtime.block_on(async { tokio::time::timeout(LIMIT, body()).await }) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Failed::from(format!("{error:?}"))),
-            Err(_) => Err(Failed::from("the test hung")),
-        }
+        // A task of its own: the limit holds for bodies that block, too.
+        let body = runtime.spawn(body());
+        let outcome = runtime.block_on(async { tokio::time::timeout(LIMIT, body).await });
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        let why = match outcome {
+            Ok(Ok(Ok(()))) => return Ok(()),
+            Ok(Ok(Err(error))) => format!("{error:?}"),
+            Ok(Err(panic)) => panic.to_string(),
+            Err(_) => format!("the test hung for {LIMIT:?}"),
+        };
+        stop_clusters();
+        Err(Failed::from(why))
     })
 }
 

@@ -1,7 +1,6 @@
 //! The conformance kit on real clusters: of one node and, where a case asks for it, of two.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chia_dispatch::Result;
@@ -23,14 +22,8 @@ struct OnRay;
 #[async_trait]
 impl Factory for OnRay {
     async fn start(&self, layout: Layout) -> Result<Instance> {
-        let address = tokio::task::spawn_blocking(move || fixture::shared_cluster(layout)).await;
-        let address = address.expect("starting a cluster does not panic")?;
-        Ok(Instance::new(fixture::connect(&address).await?))
-    }
-
-    fn case_limit(&self) -> Duration {
-        // Ten thousand tasks take Ray a minute on two quiet cores.
-        Duration::from_secs(300)
+        let cluster = fixture::shared_cluster(layout).await?;
+        Ok(Instance::new(fixture::connect(&cluster.address).await?))
     }
 }
 
@@ -51,7 +44,10 @@ pub(crate) fn trials() -> Vec<Trial> {
                 eprintln!("left out kit::{name}: {why}");
                 Ok(())
             }
-            Outcome::Failed(why) => Err(Failed::from(why)),
+            Outcome::Failed(why) => {
+                fixture::stop_clusters();
+                Err(Failed::from(why))
+            }
         })
     };
     conformance::case_names().map(trial).collect()

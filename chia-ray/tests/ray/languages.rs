@@ -1,15 +1,16 @@
 //! One live cache for loops in Rust and in Python.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::Stdio;
 
+use chia_dispatch::conformance::Layout;
 use chia_dispatch::{Blob, ErrorKind, Result};
-use chia_ray::cluster::{Cluster, NodeSpec};
 use libtest_mimic::Trial;
 use serde::{Deserialize, Serialize};
+use tokio::process::Command;
 
 use crate::fixture::{self, trial};
-use crate::loops::start;
+use crate::loops::{end, start};
 
 /// Plain data, as both languages have it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,10 +60,9 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 async fn share_one_cache() -> Result<()> {
-    let node = NodeSpec::from(chia_dispatch::Resources::from([("cpu", 2.0)]));
-    let cluster = Cluster::start(&fixture::python().unwrap(), &[node])?;
+    let cluster = fixture::shared_cluster(Layout::Wide).await?;
     let folder = tempfile::tempdir().unwrap();
-    let chia = start(&cluster.address(), folder.path()).await?;
+    let chia = start(&cluster.address, folder.path()).await?;
     let cache = chia.cache().unwrap();
     let report = Report {
         design: "straße".into(),
@@ -75,7 +75,7 @@ async fn share_one_cache() -> Result<()> {
     let bytes: Vec<u8> = (0..=255).cycle().take(256 * 400).collect();
     cache.write("blob", &Blob::from(bytes)).await?;
 
-    run_python(&cluster.address(), folder.path());
+    run_python(&cluster.address, folder.path()).await;
 
     let measured: Report = cache.read("from_python").await?.unwrap().value;
     assert_eq!(measured, Report { cells: 8, note: Some("measured".into()), ..report });
@@ -88,14 +88,14 @@ async fn share_one_cache() -> Result<()> {
     let refused = cache.read::<Report>("strange").await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Decode, "{refused}");
     assert!(cache.has("strange").await?);
-    cache.stop().await?;
-    chia.shutdown().await
+    end(&chia).await
 }
 
-fn run_python(address: &str, folder: &Path) {
+async fn run_python(address: &str, folder: &Path) {
     let rules = "cache:\n  measure: true\n  large: true\n  strange: true\n";
     std::fs::write(folder.join("python.yaml"), rules).unwrap();
     let mut python = Command::new(fixture::python().unwrap());
-    let done = python.args(["-c", PYTHON, address]).arg(folder).output().unwrap();
+    python.args(["-c", PYTHON, address]).arg(folder).stdin(Stdio::null()).kill_on_drop(true);
+    let done = python.output().await.unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }

@@ -4,17 +4,19 @@ use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chia_dispatch::conformance::Layout;
 use chia_dispatch::rules::Config;
 use chia_dispatch::{CacheOptions, Chia, ErrorKind, Resources, Result, Tally};
 use chia_ray::cluster::{Cluster, NodeSpec};
 use chia_ray::{RayBackend, RayOptions};
 use libtest_mimic::Trial;
+use tokio::process::{Child, Command};
 
-use crate::fixture::{self, trial};
+use crate::fixture::{self, Whereabouts, trial};
 use crate::functions::{ANSWER, ASK, FAR_TEXT, Place, SAY, WHERE, registry};
 
 /// Set in a driver that a test starts to kill it: the address, and the folder of the run.
@@ -68,10 +70,20 @@ async fn start_with(address: &str, folder: &Path, rules: &str) -> Result<Chia> {
     Ok(chia)
 }
 
-/// The 4×4 loop. `all` replays every call that is kept, not only those of every other iteration.
-pub(crate) async fn run(address: &str, folder: &Path, all: bool) -> Result<Ran> {
-    let rules = if all { RULES.replace("iter[13]_", "iter._") } else { RULES.to_owned() };
-    let chia = start_with(address, folder, &rules).await?;
+/// As [`start`], with rules that replay every call that is kept, not only those of every other
+/// iteration.
+pub(crate) async fn start_replaying(address: &str, folder: &Path) -> Result<Chia> {
+    start_with(address, folder, &RULES.replace("iter[13]_", "iter._")).await
+}
+
+/// Ends the cache, which would stay on the cluster, and the loop.
+pub(crate) async fn end(chia: &Chia) -> Result<()> {
+    chia.cache().expect("the loop has a cache").stop().await?;
+    chia.shutdown().await
+}
+
+/// The 4×4 loop.
+pub(crate) async fn run(chia: &Chia, folder: &Path) -> Result<Ran> {
     let mut places = Vec::new();
     for iteration in 0..4_u64 {
         let mut handles = Vec::new();
@@ -88,9 +100,7 @@ pub(crate) async fn run(address: &str, folder: &Path, all: bool) -> Result<Ran> 
             }
         }
     }
-    let total = chia.summary().total();
-    chia.shutdown().await?;
-    Ok(Ran { total, places })
+    Ok(Ran { total: chia.summary().total(), places })
 }
 
 fn note(path: &Path, line: &str) {
@@ -100,9 +110,13 @@ fn note(path: &Path, line: &str) {
 
 /// The same loop in a process of its own, which can be killed.
 pub(crate) fn in_a_process(address: &str, folder: &Path) -> Child {
-    let run = format!("{address} {}", folder.display());
-    let program = std::env::current_exe().unwrap();
-    Command::new(program).env(DRIVER, run).stdin(Stdio::null()).spawn().unwrap()
+    this_program().env(DRIVER, format!("{address} {}", folder.display())).spawn().unwrap()
+}
+
+fn this_program() -> Command {
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.stdin(Stdio::null()).kill_on_drop(true);
+    program
 }
 
 /// The `main` of such a process; returns in any other.
@@ -110,12 +124,16 @@ pub(crate) fn run_if_driver() {
     let Ok(run_of) = std::env::var(DRIVER) else { return };
     let (address, folder) = run_of.split_once(' ').unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(run(address, Path::new(folder), false)).unwrap();
+    runtime.block_on(async {
+        let chia = start(address, Path::new(folder)).await.unwrap();
+        run(&chia, Path::new(folder)).await.unwrap();
+        chia.shutdown().await.unwrap();
+    });
     std::process::exit(0);
 }
 
 /// The processes that hold the cache.
-pub(crate) fn cache_processes(cluster: &Cluster) -> Vec<u32> {
+pub(crate) fn cache_processes(cluster: &Whereabouts) -> Vec<u32> {
     let own = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
     let pids = std::fs::read_dir("/proc").unwrap().flatten().filter_map(own);
     let holds = |pid: &u32| {
@@ -123,43 +141,39 @@ pub(crate) fn cache_processes(cluster: &Cluster) -> Vec<u32> {
         let command = String::from_utf8_lossy(&command).into_owned();
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         let environment = String::from_utf8_lossy(&environment).into_owned();
-        let folder = cluster.folder().to_string_lossy().into_owned();
+        let folder = cluster.folder.to_string_lossy().into_owned();
         command.starts_with("ray::") && command.contains("Cache") && environment.contains(&folder)
     };
     pids.filter(holds).collect()
 }
 
-fn two_nodes() -> [Resources; 2] {
-    [
-        Resources::from([("cpu", 4.0), ("kit_slot", 4.0)]),
-        Resources::from([("cpu", 2.0), ("kit_far", 1.0)]),
-    ]
-}
-
 async fn populate_then_replay() -> Result<()> {
-    let nodes = two_nodes().map(NodeSpec::from);
-    let cluster = Cluster::start(&fixture::python().unwrap(), &nodes)?;
+    let address = fixture::shared_cluster(Layout::Two).await?.address;
     let folder = tempfile::tempdir().unwrap();
-    let cold = run(&cluster.address(), folder.path(), false).await?;
+    let chia = start(&address, folder.path()).await?;
+    let cold = run(&chia, folder.path()).await?;
+    chia.shutdown().await?;
     let counts = |t: &Tally| (t.calls, t.ran, t.replayed, t.written, t.refreshed, t.failed);
     assert_eq!(counts(&cold.total), (16, 16, 0, 16, 0, 0), "{cold:?}");
     let nodes: BTreeSet<_> = cold.places.iter().map(|(node, _)| node).collect();
     assert_eq!(nodes.len(), 1, "every call on the node that has the resource: {cold:?}");
     assert!(cold.places.iter().all(|(_, worker)| *worker > 0));
-    let warm = run(&cluster.address(), folder.path(), false).await?;
+    let chia = start(&address, folder.path()).await?;
+    let warm = run(&chia, folder.path()).await?;
     let total = &warm.total;
     assert_eq!((total.calls, total.ran, total.replayed, total.failed), (16, 8, 8, 0), "{warm:?}");
     let replayed = |iteration: usize| (4 * iteration)..(4 * iteration + 4);
     for iteration in [1, 3] {
         assert_eq!(warm.places[replayed(iteration)], cold.places[replayed(iteration)]);
     }
-    Ok(())
+    end(&chia).await
 }
 
 async fn a_file_reaches_another_node() -> Result<()> {
     let python = fixture::python().unwrap();
     let folder = tempfile::Builder::new().prefix("chia-hidden-").tempdir_in("/var/tmp").unwrap();
-    let [near, far] = two_nodes();
+    let near = Resources::from([("cpu", 1.0)]);
+    let far = near.clone().with("kit_far", 1.0);
     let mut cluster = Cluster::start(&python, &[near.into()])?;
     // Node two sees neither the recorded file nor this program's own file.
     let program = std::env::current_exe().unwrap();
@@ -185,15 +199,14 @@ async fn a_file_reaches_another_node() -> Result<()> {
 }
 
 async fn nested_calls_obey() -> Result<()> {
-    let nodes = two_nodes().map(NodeSpec::from);
-    let cluster = Cluster::start(&fixture::python().unwrap(), &nodes)?;
+    let address = fixture::shared_cluster(Layout::Two).await?.address;
     let folder = tempfile::tempdir().unwrap();
-    let chia = start(&cluster.address(), folder.path()).await?;
+    let chia = start(&address, folder.path()).await?;
     chia.set_provider(&FAR_TEXT, &ANSWER)?;
     let text = chia.call(&ASK, (5,)).dispatch().await?.get().await?;
     assert_eq!(text, "provided");
-    chia.shutdown().await?;
-    let other = fixture::connect(&cluster.address()).await?;
+    end(&chia).await?;
+    let other = fixture::connect(&address).await?;
     let chia = Chia::builder(registry()).backend(Arc::new(other)).start().await?;
     assert_eq!(chia.call(&ASK, (1,)).dispatch().await?.get().await?, "computed");
     let error = chia.call(&FAR_TEXT, ()).resource("kit_far", 9.0).dispatch().await.unwrap_err();
@@ -221,14 +234,8 @@ pub(crate) fn run_if_speaker() {
     std::process::exit(0);
 }
 
-fn speaker() -> Command {
-    let mut speaker = Command::new(std::env::current_exe().unwrap());
-    speaker.env(SPEAKER, "1").stdin(Stdio::null());
-    speaker
-}
-
 async fn prints_reach_the_terminal() -> Result<()> {
-    let output = tokio::task::spawn_blocking(|| speaker().output()).await.unwrap().unwrap();
+    let output = this_program().env(SPEAKER, "1").output().await.unwrap();
     let both = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&both).into_owned();
     assert!(output.status.success(), "{text}");

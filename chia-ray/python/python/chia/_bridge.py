@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 # In seconds: a cluster that does not answer for this long is not there, or is lost.
 _CONNECT = 40.0
 _TOUCH = 2.0
+_GREETING = 10.0
 _WATCH_EVERY = 1.0
 _MISSED = 3
 # So long may bodies take to end at the end.
 _FAREWELL = 3.0
+
+# How a client of HTTP/2 begins, and a frame of settings: both peers send one first.
+_SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
+_HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS
 
 _OLDEST, _NEWEST = (2, 54), (2, 60)
 
@@ -118,7 +123,7 @@ def _connect(config: dict[str, Any]) -> None:
             include_dashboard=False,
         )
     else:
-        _touch(address)
+        _greet(address)
         options["address"] = address
     try:
         ray.init(**options)
@@ -132,13 +137,27 @@ def _connect(config: dict[str, Any]) -> None:
         raise Refused("unavailable", _no_cluster(address, error)) from None
 
 
-def _touch(address: str) -> None:
-    """Refuses an address where nobody listens. Ray itself would try for a long time."""
+def _greet(address: str) -> None:
+    """Refuses an address where nobody speaks HTTP/2, as Ray does. Ray itself would try for long."""
     if address == "auto":
         return
+    with _touch(address) as peer:
+        peer.settimeout(_GREETING)
+        try:
+            peer.sendall(_HTTP2)
+            answer = peer.recv(len(_SETTINGS), socket.MSG_WAITALL)
+        except OSError:
+            answer = b""
+    if answer[3:4] != _SETTINGS[3:4]:
+        other = ConnectionError("what listens there is no Ray")
+        raise Refused("unavailable", _no_cluster(address, other))
+
+
+def _touch(address: str) -> socket.socket:
+    """A connection to an address; it is refused where nobody listens."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), _TOUCH).close()
+        return socket.create_connection((host, int(port)), _TOUCH)
     except (OSError, ValueError, OverflowError) as error:
         raise Refused("unavailable", _no_cluster(address, error)) from None
 
@@ -211,7 +230,7 @@ def _watch(channel: Channel, driver_node: str) -> None:
     missed = 0
     while missed < _MISSED:
         try:
-            _touch(address)
+            _touch(address).close()
             nodes = _nodes.nodes_json(driver_node)
         except Exception:
             missed += 1
@@ -227,7 +246,7 @@ def _watch(channel: Channel, driver_node: str) -> None:
 
 def _answers(address: str) -> bool:
     try:
-        _touch(address)
+        _touch(address).close()
     except Refused:
         return False
     return True
