@@ -86,7 +86,7 @@ class ProgramActor:
         self._child = Child(program)
         self._requests = WithFutures(program, self._child.channel)
         threading.Thread(target=self._read, daemon=True).start()
-        order = (self._child.place, *_wire.blob(b""), *_wire.blob(job), *_wire.blobs(()))
+        order = (*self._child.place_of(0), *_wire.blob(b""), *_wire.blob(job), *_wire.blobs(()))
         self._order(_wire.MAKE, order)
 
     def ready(self) -> bytes:

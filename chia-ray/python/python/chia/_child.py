@@ -26,8 +26,7 @@ class Child:
 
     def __init__(self, program: Program) -> None:
         self.node = str(ray.get_runtime_context().get_node_id())
-        node = self.node.encode()
-        self.place = _wire.u32(0) + _wire.u32(len(node)) + node
+        self._node = _wire.blob(self.node.encode())
         self.process, self.channel = _program.start(program)
         self._greet()
 
@@ -50,6 +49,10 @@ class Child:
                 f"{_wire.PROTOCOL}; install the same version on both sides"
             )
             raise ChiaError.new("unsupported", text, self.node)
+
+    def place_of(self, attempt: int) -> tuple[bytes, bytes, bytes]:
+        """Where it runs, and how often it was started before, as an order begins."""
+        return _wire.u32(attempt), *self._node
 
     def kill(self) -> None:
         """Ends the process and all that it started, at once."""

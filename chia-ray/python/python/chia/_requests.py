@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import ray
 
-from chia import _nodes, _wire
+from chia import _attempts, _nodes, _wire
 from chia._actors import actor_class
 from chia._errors import ChiaError, to_wire
 from chia._options import actor_options, namespace_of, task_options
@@ -37,7 +37,8 @@ class Requests(ABC):
         self._actors: dict[int, Any] = {}
         self._gets: dict[int, set[int]] = {}
         self._shared: dict[bytes, Shared | None] = {b"": None}
-        self._functions: dict[bytes, Any] = {}
+        self._functions: dict[tuple[bytes, bool], Any] = {}
+        self._counter: Any = None
         self._prepared: dict[tuple[bytes, bytes], Callable[..., Any]] = {}
         self._serve: dict[int, Callable[[Frame], None]] = {
             _wire.SUBMIT: self._submit,
@@ -90,17 +91,28 @@ class Requests(ABC):
 
     def _prepare(self, key: tuple[bytes, bytes]) -> Callable[..., Any]:
         """The remote function of a shared blob with its options, kept for the next call."""
-        from chia._trampoline import remote_function
-
-        hash, options = key
-        function = self._functions.get(hash)
-        if function is None:
-            function = self._functions[hash] = remote_function(self.program, self._shared[hash])
+        hash, options = key[0], json.loads(key[1])
         if len(self._prepared) >= _PREPARED:
             self._prepared.clear()
-        call = function.options(**task_options(json.loads(options), self.program)).remote
+        function = self._function(hash, options["retries"] > 0)
+        call = function.options(**task_options(options, self.program)).remote
         self._prepared[key] = call
         return call  # type: ignore[no-any-return]
+
+    def _function(self, hash: bytes, counted: bool) -> Any:
+        """The remote function of a shared blob."""
+        from chia._trampoline import counted_function, remote_function
+
+        function = self._functions.get((hash, counted))
+        if function is not None:
+            return function
+        if counted:
+            self._counter = self._counter or _attempts.counter()
+            function = counted_function(self.program, self._shared[hash], self._counter)
+        else:
+            function = remote_function(self.program, self._shared[hash])
+        self._functions[hash, counted] = function
+        return function
 
     def _args(self, ids: Any) -> list[ray.ObjectRef[bytes]]:
         refs = []

@@ -27,11 +27,13 @@ _PAUSE_MIN, _PAUSE_MAX = 0.001, 0.05
 _SURE = 64
 
 
-def run_task(program: Program, shared: Shared | None, job: bytes, args: Sequence[bytes]) -> bytes:
+def run_task(
+    program: Program, shared: Shared | None, job: bytes, args: Sequence[bytes], attempt: int = 0
+) -> bytes:
     """Runs a task in this worker's process of the program, which stays for the next one."""
     child = TaskChild.of_this_process(program)
     with _told_of_cancellation() as cancelled:
-        return child.run(shared, job, args, cancelled)
+        return child.run(shared, job, args, attempt, cancelled)
 
 
 @contextlib.contextmanager
@@ -95,13 +97,15 @@ class TaskChild(Child):
         shared: Shared | None,
         job: bytes,
         args: Sequence[bytes],
+        attempt: int,
         cancelled: threading.Event,
     ) -> bytes:
         """Runs a task and serves requests until its outcome is there."""
         hash = self._share(shared)
         self._next += 1
         id = self._next
-        order = (self.place, *_wire.blob(hash), *_wire.blob(job), *_wire.blobs(args))
+        place = self.place_of(attempt)
+        order = (*place, *_wire.blob(hash), *_wire.blob(job), *_wire.blobs(args))
         self.channel.send(_wire.RUN, id, *order)
         try:
             answer = self._serve(id, cancelled.is_set)
@@ -152,6 +156,19 @@ def _value(ref: ray.ObjectRef[bytes]) -> Outcome:
         return value
     except Exception as error:
         return error
+
+
+def counted_function(program: Program, shared: Shared | None, counter: Any) -> Any:
+    """As :func:`remote_function`, for tasks that may be tried again."""
+
+    def chia_task(job: bytes, *args: bytes) -> bytes:
+        from chia import _attempts
+        from chia._trampoline import run_task
+
+        with _attempts.counted(counter) as attempt:
+            return run_task(program, shared, job, args, attempt)
+
+    return ray.remote(chia_task)
 
 
 def remote_function(program: Program, shared: Shared | None) -> Any:
