@@ -64,12 +64,35 @@ pub struct Job {
     pub shared: Option<Shared>,
 }
 
+/// What runs bodies that are not in the program: on Ray, functions in Python. A worker has one or not.
+#[async_trait]
+pub trait Foreign: Send + Sync + 'static {
+    /// Runs a body by its full name, with its encoded arguments, and returns its encoded result: within
+    /// the task that asks, on its worker, with what it holds. The rules of its calls are the task's.
+    ///
+    /// # Errors
+    /// [`NotRegistered`](crate::ErrorKind::NotRegistered) when there is none of this name,
+    /// [`Encode`](crate::ErrorKind::Encode) for a result that has no bytes, or what the body says.
+    async fn run(&self, name: &str, args: Vec<Bytes>) -> Result<Bytes>;
+}
+
 /// Where a task runs, and its way back to the backend.
 #[derive(Clone)]
 pub struct TaskContext {
     backend: Arc<dyn Backend>,
     place: Arc<Place>,
     cancelled: Arc<AtomicBool>,
+    foreign: Option<Arc<dyn Foreign>>,
+}
+
+/// Why a body that is elsewhere does not run here.
+#[cfg(any(feature = "loop", feature = "wire"))]
+pub(crate) fn no_foreign(name: &str) -> crate::Error {
+    let message = format!(
+        "`{name}` is not in this program, and this backend runs nothing else: use one that does \
+         (Ray), or replace the call by a provider, a recorded file or the cache"
+    );
+    crate::Error::new(crate::ErrorKind::Unsupported, message)
 }
 
 /// Where a task runs.
@@ -88,7 +111,19 @@ impl TaskContext {
     /// makes one such view of itself a task.
     #[must_use]
     pub fn new(backend: Arc<dyn Backend>, place: Arc<Place>, cancelled: Arc<AtomicBool>) -> Self {
-        Self { backend, place, cancelled }
+        Self { backend, place, cancelled, foreign: None }
+    }
+
+    /// The same context for a worker that runs bodies of other languages.
+    #[must_use]
+    pub fn with_foreign(self, foreign: Arc<dyn Foreign>) -> Self {
+        Self { foreign: Some(foreign), ..self }
+    }
+
+    /// What runs bodies of other languages, if this worker has it.
+    #[must_use]
+    pub fn foreign(&self) -> Option<&Arc<dyn Foreign>> {
+        self.foreign.as_ref()
     }
 
     /// The backend, as seen from inside this task: a wait through it gives the task's `cpu` back.

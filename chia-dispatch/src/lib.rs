@@ -41,7 +41,7 @@ pub use codec::{Blob, Value, decode, encode};
 #[cfg(feature = "loop")]
 pub use envelope::{CacheWrite, Outcome, Source};
 pub use error::{Error, ErrorKind, Result};
-pub use host::{Actor, Host, Job, Place, TaskContext};
+pub use host::{Actor, Foreign, Host, Job, Place, TaskContext};
 #[cfg(feature = "local")]
 pub use local::LocalBackend;
 #[cfg(feature = "pool")]

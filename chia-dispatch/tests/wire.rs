@@ -149,6 +149,7 @@ impl Host for Bodies {
             "fail" => Err(Error::new(ErrorKind::TaskFailed, "it broke").in_function("fail")),
             "panic" => panic!("oh no"),
             "forever" => std::future::pending().await,
+            "elsewhere" => context.foreign().unwrap().run("steps:simulate", job.args).await,
             "deep" => match job.payload[0] {
                 0 => Ok(Bytes::from_static(b"bottom")),
                 depth => {
@@ -235,6 +236,14 @@ async fn r23_errors_and_panics_arrive_and_the_worker_lives_on() {
     let error = run(&backend, "panic", b"").await.unwrap_err();
     assert_eq!((error.kind(), error.message()), (ErrorKind::Panicked, "the body panicked: oh no"));
     assert_eq!(run(&backend, "echo", b"alive").await.unwrap(), "alive");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_another_language_is_refused_by_its_full_name() {
+    let backend = OneWorker::start().await;
+    let error = run(&backend, "elsewhere", b"").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.message().contains("steps:simulate"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,8 +94,7 @@ impl<R: Value> Call<R> {
     }
 
     async fn submit(self) -> Result<Handle<R>> {
-        let Self { chia, callee: Callee { name: function, entry, mut options }, args, tag, .. } =
-            self;
+        let Self { chia, callee: Callee { name: function, mut options }, args, tag, .. } = self;
         chia.count(function, |tally| tally.calls += 1);
         let failed = |error: Error| {
             chia.count_failure(function);
@@ -115,7 +114,7 @@ impl<R: Value> Call<R> {
             Slot::Value(_) => None,
         });
         let task = Task {
-            entry: entry.to_owned(),
+            entry: function.to_owned(),
             payload,
             args: objects.collect(),
             shared: Some(rules.shared.clone()),

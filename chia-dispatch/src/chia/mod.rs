@@ -25,7 +25,7 @@ use crate::backend::{ActorRef, Backend};
 use crate::codec::Value;
 use crate::envelope::Outcome;
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Place, TaskContext};
+use crate::host::{Foreign, Place, TaskContext};
 use crate::registry::{Arguments, Function, IntoArguments, Registry, Signature, Site};
 use crate::summary::{Summary, Tally};
 
@@ -163,6 +163,11 @@ impl Chia {
     /// What could not be ended.
     pub async fn shutdown(&self) -> Result<()> {
         self.0.backend.shutdown().await
+    }
+
+    /// Inside a task: what runs bodies of other languages, where there is such a thing.
+    pub(crate) fn foreign(&self) -> Option<&Arc<dyn Foreign>> {
+        self.0.context.as_ref()?.foreign()
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -10,9 +10,10 @@ use bytes::Bytes;
 use super::args::{Arguments, Slot};
 use super::body::{Body, Invocation};
 use super::site::Site;
-use crate::chia::current;
+use crate::chia::{Chia, current};
 use crate::codec::{self, Value};
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::no_foreign;
 
 /// A call as a worker gets it.
 pub(crate) struct Call {
@@ -23,7 +24,7 @@ pub(crate) struct Call {
 
 /// The result of a body.
 pub(crate) struct Encoded {
-    pub(crate) value: Vec<u8>,
+    pub(crate) value: Bytes,
     /// How long the body itself took, without decoding and encoding.
     pub(crate) took: Duration,
 }
@@ -50,20 +51,21 @@ pub(crate) trait ErasedCondition: Send + Sync {
     async fn ask(&self, asked: Asked<'_>) -> Result<bool>;
 }
 
-struct FunctionCall<A: 'static, R: 'static> {
-    name: &'static str,
-    body: Option<Body<A, R>>,
-}
+struct FunctionCall<A: 'static, R: 'static>(Body<A, R>);
+
+/// A body that is not in this program, by its full name.
+struct ForeignCall(&'static str);
 
 struct ProviderCall<A: 'static, R: 'static>(Body<(Site, A), R>);
 
 struct ConditionCall<A: Arguments>(Body<(Site, A::Shown), bool>);
 
-pub(crate) fn function<A: Arguments, R: Value>(
-    name: &'static str,
-    body: Option<Body<A, R>>,
-) -> Arc<dyn ErasedCall> {
-    Arc::new(FunctionCall { name, body })
+pub(crate) fn function<A: Arguments, R: Value>(body: Body<A, R>) -> Arc<dyn ErasedCall> {
+    Arc::new(FunctionCall(body))
+}
+
+pub(crate) fn foreign(name: &'static str) -> Arc<dyn ErasedCall> {
+    Arc::new(ForeignCall(name))
 }
 
 pub(crate) fn provider<A: Arguments, R: Value>(body: Body<(Site, A), R>) -> Arc<dyn ErasedCall> {
@@ -79,16 +81,29 @@ pub(crate) fn condition<A: Arguments>(
 #[async_trait]
 impl<A: Arguments, R: Value> ErasedCall for FunctionCall<A, R> {
     async fn call(&self, call: Call) -> Result<Encoded> {
-        let Some(body) = self.body else {
-            let message = format!("the body of `{}` is not in this program", self.name);
-            return Err(Error::new(ErrorKind::NotRegistered, message));
-        };
         let args = A::decode(&call.args)?;
-        finish(body.call(args)).await
+        finish(self.0.call(args)).await
     }
 
     fn check(&self, value: &Bytes) -> Result<()> {
         codec::decode::<R>(value).map(drop)
+    }
+}
+
+#[async_trait]
+impl ErasedCall for ForeignCall {
+    async fn call(&self, call: Call) -> Result<Encoded> {
+        let Some(foreign) = Chia::current().and_then(|chia| chia.foreign().cloned()) else {
+            return Err(no_foreign(self.0));
+        };
+        let start = Instant::now();
+        let value = foreign.run(self.0, call.args).await?;
+        Ok(Encoded { value, took: start.elapsed() })
+    }
+
+    /// What the other language kept is its own: it may be more than this one can hold.
+    fn check(&self, _value: &Bytes) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -120,7 +135,7 @@ async fn finish<R: Value>(invocation: Invocation<R>) -> Result<Encoded> {
     let took = start.elapsed();
     let mut encoded = Vec::new();
     codec::encode_into(&value, &mut encoded)?;
-    Ok(Encoded { value: encoded, took })
+    Ok(Encoded { value: encoded.into(), took })
 }
 
 /// Runs a body: a blocking one where it stalls nobody.

@@ -54,6 +54,20 @@ impl<A: 'static, R: 'static> Function<A, R> {
 
     /// A function whose body is elsewhere: on Ray, a Python function as `module:name`. The rules know
     /// it by the name behind the colon.
+    ///
+    /// It is called like any other. Arguments and result travel as pickles; a result of another type
+    /// than `R` is kept and passed on as it is, and a [`Decode`](crate::ErrorKind::Decode) error where
+    /// it is awaited. Backends that run no other language still replace it, and refuse its body as
+    /// [`Unsupported`](crate::ErrorKind::Unsupported).
+    ///
+    /// ```
+    /// use chia_dispatch::Function;
+    ///
+    /// /// `def simulate(design, seed)` in `steps.py`.
+    /// static SIMULATE: Function<(String, u64), f64> = Function::foreign("steps:simulate").cpu(2.0);
+    ///
+    /// assert_eq!(SIMULATE.name(), "simulate");
+    /// ```
     #[must_use]
     pub const fn foreign(name: &'static str) -> Self {
         Self::declare(name, None)
@@ -118,11 +132,12 @@ impl<A: 'static, R: 'static> Function<A, R> {
 
     /// What a call of it needs, its types aside.
     pub(crate) fn callee(&self) -> Callee {
-        Callee { name: self.name(), entry: self.name, options: self.options() }
+        Callee { name: self.name(), options: self.options() }
     }
 
-    pub(crate) fn body(&self) -> Option<Body<A, R>> {
-        self.body
+    /// The body, or the full name of one that is elsewhere.
+    pub(crate) fn body(&self) -> Result<Body<A, R>, &'static str> {
+        self.body.ok_or(self.name)
     }
 
     /// The options of a call that overrides none.
@@ -140,8 +155,6 @@ impl<A: 'static, R: 'static> Function<A, R> {
 pub(crate) struct Callee {
     /// As rules and summary know it.
     pub(crate) name: &'static str,
-    /// What a backend is asked to run.
-    pub(crate) entry: &'static str,
     pub(crate) options: TaskOptions,
 }
 

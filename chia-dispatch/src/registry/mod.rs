@@ -104,13 +104,16 @@ impl Registry {
         registry.actor(crate::actors::FILES_KIND, crate::actors::open_files)
     }
 
-    /// Registers a function. A [`foreign`](Function::foreign) one adds its name alone.
+    /// Registers a function.
     ///
     /// # Panics
     /// When another function has this name: two bodies under one name would run as chance has it.
     #[must_use]
     pub fn function<A: Arguments, R: Value>(mut self, function: &Function<A, R>) -> Self {
-        let body = erased::function(function.name(), function.body());
+        let body = match function.body() {
+            Ok(body) => erased::function(body),
+            Err(elsewhere) => erased::foreign(elsewhere),
+        };
         let call = Registered { body, signature: Signature::of::<A, R>() };
         let entry = RegisteredFunction { call, callee: function.callee() };
         let before = Arc::make_mut(&mut self.0).functions.insert(function.name(), entry);

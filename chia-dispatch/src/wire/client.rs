@@ -18,6 +18,7 @@ use crate::backend::{
     Task, TaskOptions,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::Foreign;
 use crate::resources::Resources;
 
 /// A [`Backend`] that is spoken to over a socket.
@@ -283,6 +284,13 @@ impl Backend for Client {
             Err(error) if error.kind() == ErrorKind::ShutDown => Ok(()),
             done => done,
         }
+    }
+}
+
+#[async_trait]
+impl Foreign for Client {
+    async fn run(&self, name: &str, args: Vec<Bytes>) -> Result<Bytes> {
+        self.ask(Kind::Foreign, Body::new().blob(name).blobs(&args)).await
     }
 }
 

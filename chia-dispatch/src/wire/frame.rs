@@ -45,6 +45,8 @@ pub enum Kind {
     Nodes = 24,
     /// Request: end the backend.
     Shutdown = 25,
+    /// Request: run a body that is not in the program, in the place of the task that asks.
+    Foreign = 26,
     /// Answer: bytes.
     Result = 40,
     /// Answer: an error.
@@ -64,7 +66,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 23] = [
         Self::Hello,
         Self::Submit,
         Self::Put,
@@ -79,6 +81,7 @@ impl Kind {
         Self::KillActor,
         Self::Nodes,
         Self::Shutdown,
+        Self::Foreign,
         Self::Result,
         Self::Error,
         Self::Lost,

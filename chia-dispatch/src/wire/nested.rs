@@ -14,6 +14,7 @@ use super::shared::Kept;
 use super::spec;
 use crate::backend::{ActorCall, ActorRef, Backend, ObjectRef, Shared, Task};
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::no_foreign;
 
 /// What the tasks of one worker process have asked for.
 #[derive(Default)]
@@ -125,6 +126,9 @@ impl Nested {
     ) -> Result<()> {
         if frame.kind == Kind::Share {
             return lock(&self.kept).keep(frame).map(drop);
+        }
+        if frame.kind == Kind::Foreign {
+            return Err(no_foreign(&frame.cursor().text()?));
         }
         let request = Request::decode(frame)?;
         if let Request::Release { id } = request {

@@ -189,8 +189,9 @@ impl Worker {
         cancelled: &Arc<AtomicBool>,
     ) -> TaskContext {
         let waiter = Waiter { node: place.node.clone(), kept };
-        let client = Client::inside(Arc::clone(&self.session), id, waiter);
-        TaskContext::new(Arc::new(client), Arc::clone(place), Arc::clone(cancelled))
+        let client = Arc::new(Client::inside(Arc::clone(&self.session), id, waiter));
+        let foreign = Arc::clone(&client);
+        TaskContext::new(client, Arc::clone(place), Arc::clone(cancelled)).with_foreign(foreign)
     }
 
     fn run(self: &Arc<Self>, id: u64, todo: JobToDo, place: &Arc<Place>) -> Result<()> {

@@ -133,7 +133,7 @@ impl Running<'_> {
         let call = Call { args: std::mem::take(&mut self.args), site: None };
         let encoded = body.call(call).await?;
         Ok(Made {
-            value: encoded.value.into(),
+            value: encoded.value,
             source: Source::Ran,
             took: encoded.took,
             saved: Duration::ZERO,

@@ -26,7 +26,7 @@ impl Running<'_> {
         let call = Call { args: std::mem::take(&mut self.args), site: Some(site) };
         let encoded = Arc::clone(&provider.body).call(call).await?;
         Ok(Made {
-            value: encoded.value.into(),
+            value: encoded.value,
             source: Source::Provider,
             took: encoded.took,
             saved: Duration::ZERO,

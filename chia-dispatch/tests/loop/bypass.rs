@@ -3,7 +3,9 @@
 use chia_dispatch::rules::Gate;
 use chia_dispatch::{Chia, Condition, ErrorKind, Shown, Site, Source};
 
-use crate::program::{ADD, CAPTURED, FORTY_TWO, FRESH, SMALL, registry, with_rules};
+use crate::program::{
+    ADD, CAPTURED, FORTY_TWO, FRESH, SIMULATE, SMALL, cached, registry, with_rules,
+};
 
 const RULES: &str = "bypass:\n  add:\n    bypass: true\n    tags: ['iter0_.*']\n  fresh: true\n";
 
@@ -60,6 +62,21 @@ async fn r06_a_provider_gets_its_capture() {
     let chia = with_rules(RULES, dir.path()).start().await.unwrap();
     chia.set_provider_with(&FRESH, &CAPTURED, &7_u64).unwrap();
     assert_eq!(chia.call(&FRESH, (0,)).tag("t").await.unwrap(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r06_what_another_language_computes_is_replaced_without_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules =
+        "bypass:\n  simulate:\n    bypass: true\n    tags: ['iter0']\ncache:\n  simulate: true\n";
+    let chia = cached(rules, dir.path()).await;
+    chia.set_provider_with(&SIMULATE, &CAPTURED, &7_u64).unwrap();
+    assert_eq!(chia.call(&SIMULATE, (0,)).tag("iter0").await.unwrap(), 7);
+    let error = chia.call(&SIMULATE, (0,)).tag("iter1").await.unwrap_err();
+    assert_eq!((error.kind(), error.function()), (ErrorKind::Unsupported, Some("simulate")));
+    assert!(error.message().contains("steps:simulate"), "{error}");
+    let kept = chia.cache().unwrap().facts("iter0").await.unwrap().unwrap();
+    assert_eq!(kept.function.as_deref(), Some("simulate"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

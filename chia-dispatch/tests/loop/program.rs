@@ -77,6 +77,9 @@ async fn overrides() -> Result<u64, Error> {
 
 pub(crate) static OVERRIDES: Function<(), u64> = Function::new("overrides", &overrides);
 
+/// A Python function, which no backend here can run.
+pub(crate) static SIMULATE: Function<(u64,), u64> = Function::foreign("steps:simulate");
+
 pub(crate) static FORTY_TWO: Provider<(i64, i64), i64> =
     Provider::new("forty_two", &|_site: Site, _args: (i64, i64)| 42);
 
@@ -131,6 +134,7 @@ pub(crate) fn registry() -> Registry {
         .function(&OUTER)
         .function(&DEEP)
         .function(&OVERRIDES)
+        .function(&SIMULATE)
         .provider(&FORTY_TWO)
         .provider(&CAPTURED)
         .provider(&ECHO_SITE)

@@ -3,9 +3,6 @@
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use chia_dispatch::actors::{
-    CACHE_KIND, CacheInit, FILES_KIND, FilesInit, serve_cache, serve_files,
-};
 use chia_dispatch::{Error, ErrorKind};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -25,8 +22,8 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    pub(crate) fn new(inner: Box<dyn chia_dispatch::Actor>) -> Self {
-        Self { inner: inner.into() }
+    pub(crate) fn new(inner: Arc<dyn chia_dispatch::Actor>) -> Self {
+        Self { inner }
     }
 
     /// Runs a method and waits for it.
@@ -49,21 +46,6 @@ impl Actor {
 
 #[pymethods]
 impl Actor {
-    /// Makes an actor of a kind from what its maker packed for it.
-    #[new]
-    fn open(py: Python<'_>, kind: &str, init: &[u8], node: &str) -> PyResult<Self> {
-        let init = Bytes::copy_from_slice(init);
-        let made = py.detach(|| match kind {
-            CACHE_KIND => CacheInit::from_bytes(&init)?.open().map(serve_cache),
-            FILES_KIND => FilesInit::from_bytes(&init).map(|init| serve_files(init, node)),
-            _ => {
-                let message = format!("this module hosts no actors of kind `{kind}`");
-                Err(Error::new(ErrorKind::NotRegistered, message))
-            }
-        });
-        made.map(Self::new).map_err(|cause| error::dispatch(&cause))
-    }
-
     /// Runs a method.
     #[pyo3(signature = (method, payload, args = Vec::new()))]
     fn call<'py>(

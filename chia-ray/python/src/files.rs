@@ -1,6 +1,7 @@
 //! The file server, for Python's own requests.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chia_dispatch::actors::{FilesInit, serve_files};
@@ -8,12 +9,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::actor::Actor;
-use crate::error::DispatchError;
+use crate::error::{self, DispatchError};
 
 /// Serves the files that it was made for, and no others.
 #[pyclass(frozen, module = "chia._native")]
 pub(crate) struct FileServer {
-    actor: Actor,
+    inner: Arc<dyn chia_dispatch::Actor>,
 }
 
 #[pymethods]
@@ -22,7 +23,20 @@ impl FileServer {
     #[new]
     fn new(allowed: Vec<PathBuf>, node: &str) -> Self {
         let init = FilesInit { allowed: allowed.into_iter().collect() };
-        Self { actor: Actor::new(serve_files(init, node)) }
+        Self { inner: serve_files(init, node).into() }
+    }
+
+    /// The server that a loop in Rust asks for, from what it packed.
+    #[staticmethod]
+    fn from_bytes(init: &[u8], node: &str) -> PyResult<Self> {
+        let init = FilesInit::from_bytes(&Bytes::copy_from_slice(init));
+        let init = init.map_err(|cause| error::dispatch(&cause))?;
+        Ok(Self { inner: serve_files(init, node).into() })
+    }
+
+    /// The same server as the actor that loops in Rust speak to.
+    fn actor(&self) -> Actor {
+        Actor::new(Arc::clone(&self.inner))
     }
 
     /// The contents of a file.
@@ -41,6 +55,6 @@ impl FileServer {
     fn ask(&self, py: Python<'_>, method: &str, path: &PathBuf) -> PyResult<Bytes> {
         let request = postcard::to_stdvec(path)
             .map_err(|cause| DispatchError::new_err(format!("{}: {cause}", path.display())))?;
-        self.actor.ask(py, method, request.into(), Vec::new())
+        self.actor().ask(py, method, request.into(), Vec::new())
     }
 }

@@ -63,7 +63,7 @@ impl Store {
 
     /// The same store as the actor that loops in Rust speak to.
     fn actor(&self) -> Actor {
-        Actor::new(serve_cache(self.inner.clone()))
+        Actor::new(serve_cache(self.inner.clone()).into())
     }
 
     /// Keeps a value, given as buffers that belong together. Returns what was done, in one word.

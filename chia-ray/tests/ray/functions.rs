@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use chia_dispatch::{Chia, Error, ErrorKind, Function, Provider, Registry, Result, Site};
 
+use crate::foreign;
+
 /// All that workers of these tests can run, besides the kit's script.
 pub(crate) fn registry() -> Registry {
-    Registry::new()
+    foreign::register(Registry::new())
         .function(&WHERE)
         .function(&HOLD)
         .function(&ABORT)

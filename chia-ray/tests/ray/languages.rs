@@ -14,12 +14,12 @@ use crate::loops::{end, start};
 
 /// Plain data, as both languages have it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Report {
-    design: String,
-    cells: i64,
-    slack: Vec<f64>,
-    passed: bool,
-    note: Option<String>,
+pub(crate) struct Report {
+    pub(crate) design: String,
+    pub(crate) cells: i64,
+    pub(crate) slack: Vec<f64>,
+    pub(crate) passed: bool,
+    pub(crate) note: Option<String>,
 }
 
 /// What the Python loop does with the cache that the Rust loop started.

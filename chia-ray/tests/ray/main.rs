@@ -8,6 +8,7 @@
 mod chaos;
 mod errors;
 mod fixture;
+mod foreign;
 mod functions;
 mod kit;
 mod languages;
@@ -28,8 +29,14 @@ fn main() -> ExitCode {
     if let Err(why) = fixture::python() {
         return skip(&why);
     }
-    let suites =
-        [errors::trials(), kit::trials(), loops::trials(), languages::trials(), chaos::trials()];
+    let suites = [
+        errors::trials(),
+        kit::trials(),
+        loops::trials(),
+        languages::trials(),
+        foreign::trials(),
+        chaos::trials(),
+    ];
     let trials: Vec<Trial> = suites.into_iter().flatten().collect();
     assert!(!trials.is_empty(), "there is nothing to run");
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -11,9 +11,8 @@ from typing import Any
 
 import ray
 
-from chia import _native, _wire
+from chia import _wire
 from chia._child import Child, outcome_of
-from chia._errors import from_native
 from chia._program import Program
 from chia._wire import Closed
 
@@ -29,42 +28,16 @@ def actor_class(program: Program, kind: str) -> Any:
         from chia.base._cache_actor import SharedCache
 
         return ray.remote(SharedCache)
-    if kind.startswith("chia."):
-        return ray.remote(NativeActor)
+    if kind == "chia.files":
+        from chia.base._files import SharedFiles
+
+        return ray.remote(SharedFiles)
 
     class ChiaActor(ProgramActor):
         def __init__(self, job: bytes) -> None:
             super().__init__(program, job)
 
     return ray.remote(ChiaActor)
-
-
-class NativeActor:
-    """An actor of chia-dispatch, the file server say, in the Ray actor's own process."""
-
-    def __init__(self, job: bytes) -> None:
-        kind, init = _wire.read_job(job)
-        node = str(ray.get_runtime_context().get_node_id())
-        self._failed: BaseException | None = None
-        try:
-            self._actor = _native.Actor(kind, init, node)
-        except _native.DispatchError as error:
-            self._failed = from_native(error)
-
-    def ready(self) -> bytes:
-        """Returns, or raises what went wrong in the constructor."""
-        if self._failed is not None:
-            raise self._failed
-        return b""
-
-    def call(self, call: bytes, *args: bytes) -> bytes:
-        """Runs a method."""
-        self.ready()
-        method, payload = _wire.read_call(call)
-        try:
-            return self._actor.call(method, payload, args)
-        except _native.DispatchError as error:
-            raise from_native(error) from None
 
 
 class ProgramActor:

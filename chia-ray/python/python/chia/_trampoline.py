@@ -47,6 +47,18 @@ def _told_of_cancellation() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextlib.contextmanager
+def _interrupted_by_cancellation(cancelled: threading.Event) -> Iterator[None]:
+    """Lets a cancellation end what runs here, by KeyboardInterrupt."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        if cancelled.is_set():
+            raise KeyboardInterrupt
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class Nested(Requests):
     """What tasks ask for. Waits are the main thread's: only then does Ray give the cpu back."""
 
@@ -83,6 +95,8 @@ class TaskChild(Child):
         self._requests = Nested(program, self.channel)
         self._known: list[bytes] = []
         self._next = 0
+        # What the running task shares with others, and whether it is cancelled.
+        self._task: tuple[Shared | None, threading.Event] = None, threading.Event()
 
     @classmethod
     def of_this_process(cls, program: Program) -> TaskChild:
@@ -101,6 +115,7 @@ class TaskChild(Child):
         cancelled: threading.Event,
     ) -> bytes:
         """Runs a task and serves requests until its outcome is there."""
+        self._task = shared, cancelled
         hash = self._share(shared)
         self._next += 1
         id = self._next
@@ -135,11 +150,29 @@ class TaskChild(Child):
             if frame is None:
                 if waiting:
                     pause = _PAUSE_MIN if self._requests.wait(pause) else min(2 * pause, _PAUSE_MAX)
+            elif frame.kind == _wire.FOREIGN:
+                self._run_foreign(frame)
             elif frame.kind not in (_wire.RESULT, _wire.ERROR):
                 self._requests.handle(frame)
             elif frame.id == id:
                 return frame
         return None
+
+    def _run_foreign(self, frame: Frame) -> None:
+        """Runs a body in Python, here on the main thread, as Ray runs any other."""
+        from chia import _foreign
+
+        shared, cancelled = self._task
+        name, at = _wire.read_blob(frame.body, 0)
+        args, _ = _wire.read_blobs(frame.body, at)
+        try:
+            with _interrupted_by_cancellation(cancelled):
+                value = _foreign.run(name.decode(), args, shared)
+            self.channel.send(_wire.RESULT, frame.id, *value)
+        except KeyboardInterrupt:
+            cancelled.set()
+        except Exception as error:
+            self._requests.answer(frame.id, error)
 
     def _stop(self, id: int) -> None:
         """Tells a body that it is cancelled. What it holds is held until it has ended, or was ended."""

@@ -25,6 +25,7 @@ CALL_ACTOR: Final = 22
 KILL_ACTOR: Final = 23
 NODES: Final = 24
 SHUTDOWN: Final = 25
+FOREIGN: Final = 26
 RESULT: Final = 40
 ERROR: Final = 41
 LOST: Final = 42
@@ -32,6 +33,9 @@ RUN: Final = 50
 MAKE: Final = 51
 CALL: Final = 52
 STOP: Final = 53
+
+# The longest body of a frame, in bytes.
+MAX_BODY: Final = 0x7FFF_FFFF
 
 Part = bytes | bytearray | memoryview
 
@@ -80,6 +84,16 @@ def read_blob(body: bytes, at: int) -> tuple[bytes, int]:
     """The blob at an offset, and the offset behind it."""
     length, at = read_u32(body, at)
     return body[at : at + length], at + length
+
+
+def read_blobs(body: bytes, at: int) -> tuple[list[bytes], int]:
+    """The list of blobs at an offset, and the offset behind it."""
+    count, at = read_u32(body, at)
+    items = []
+    for _ in range(count):
+        item, at = read_blob(body, at)
+        items.append(item)
+    return items, at
 
 
 def read_ids(body: bytes, at: int) -> tuple[Sequence[int], int]:

@@ -73,6 +73,14 @@ class CacheActor:
         found = None if tag is None else self._store.read(tag)
         return (False, None) if found is None else (True, Stored(found[0]))
 
+    def replay(self, tag: str | None, function: str) -> tuple[bool, Any]:
+        """As ``read``, if the entry may stand for a computation of the function; else why not."""
+        self.ready()
+        if tag is None:
+            return False, "the call has no tag"
+        found, why = self._store.replay(tag, function)
+        return (False, why) if found is None else (True, Stored(found[0]))
+
     def has(self, tag: str | None) -> bool:
         """Whether there is a value. Does not count as use. A call without a tag has none."""
         self.ready()

@@ -7,7 +7,8 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from chia import _native
+from chia import _native, _wire
+from chia._errors import from_native
 from chia.base._actors import ChiaMethod
 
 NAMESPACE = "chia"
@@ -34,6 +35,27 @@ class FileActor:
     def exists(self, path: str) -> bool:
         """Whether a file is served, and there."""
         return self._server.exists(path)
+
+
+class SharedFiles(FileActor):
+    """The same, made by a loop in Rust."""
+
+    def __init__(self, job: bytes) -> None:
+        node = ray.get_runtime_context().get_node_id()
+        self._server = _native.FileServer.from_bytes(_wire.read_job(job)[1], node)
+        self._served = self._server.actor()
+
+    def ready(self) -> bytes:
+        """Returns."""
+        return b""
+
+    def call(self, call: bytes, *args: bytes) -> bytes:
+        """Runs a method for a loop in Rust."""
+        method, payload = _wire.read_call(call)
+        try:
+            return self._served.call(method, payload, args)
+        except _native.DispatchError as error:
+            raise from_native(error) from None
 
 
 def start(allowed: list[str], name: str) -> Any:

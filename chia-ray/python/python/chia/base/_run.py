@@ -21,6 +21,10 @@ from chia.base._writes import write_result
 _log = logging.getLogger("chia")
 
 
+class MissedError(Exception):
+    """A replacement has nothing to give: the body is to run."""
+
+
 class Hooks(NamedTuple):
     """What runs around a body, on its worker."""
 
@@ -77,25 +81,33 @@ def _read(args: tuple[Any, ...]) -> tuple[Ticket, Scope, tuple[Any, ...]]:
 
 def _call(body: Callable[..., Any], ticket: Ticket, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     started = time.monotonic()
-    if ticket.replaced:
-        value, origin = _replacement(ticket, args, kwargs)
-    elif ticket.hooks is None:
-        value, origin = settled(body(*args, **kwargs)), "real"
-    else:
-        value, origin = _with_hooks(body, Hooks(*cloudpickle.loads(ticket.hooks)), args, kwargs), "real"
+    replaced = _replacement(ticket, args, kwargs) if ticket.replaced else None
+    value, origin = replaced or (_computed(body, ticket, args, kwargs), "real")
     if ticket.write is not None and ticket.tag is not None:
         seconds = time.monotonic() - started if origin == "real" else None
         write_result(ticket.write, ticket.tag, ticket.function, value, origin, seconds)
     return value
 
 
-def _replacement(ticket: Ticket, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, str]:
-    """What the provider gives, or the recorded file. The decision was the caller's."""
+def _computed(body: Callable[..., Any], ticket: Ticket, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if ticket.hooks is None:
+        return settled(body(*args, **kwargs))
+    return _with_hooks(body, Hooks(*cloudpickle.loads(ticket.hooks)), args, kwargs)
+
+
+def _replacement(ticket: Ticket, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, str] | None:
+    """What the provider gives, or the recorded file; None for the body to run. The decision was the
+    caller's.
+    """
     bypass = _scope.current().bypass
     assert bypass is not None, "a replaced call brings its rules"
     provider = bypass.get_provider_info(ticket.function)[0]
     if provider is not None:
-        return settled(provider(ticket.tag, ticket.data, *args, **kwargs)), "provider"
+        try:
+            return settled(provider(ticket.tag, ticket.data, *args, **kwargs)), "provider"
+        except MissedError as missed:
+            _log.debug("%s runs: %s", ticket.function, missed)
+            return None
     assert ticket.data is not None, "a call is replaced by a provider or by a file"
     return bypass.file_server().get_text(ticket.data), "file"
 

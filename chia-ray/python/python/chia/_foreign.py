@@ -1,0 +1,148 @@
+"""Python functions that loops in Rust call, by ``module:name``."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import logging
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from chia import _native, _wire
+from chia._errors import ChiaError
+from chia._options import OWN
+from chia._program import Shared
+from chia.base import _scope
+from chia.base._run import MissedError, settled
+from chia.base._scope import BypassState, Cache, Scope, Site
+from chia.base._values import encode, parts
+from chia.base.bypass import Bypass
+from chia.base.cache import get_active_cache
+
+_log = logging.getLogger("chia")
+# The rules of so many loops are kept decoded in a worker.
+_KEPT = 16
+
+
+def run(name: str, args: Sequence[bytes], shared: Shared | None) -> list[memoryview]:
+    """Runs a function on pickled arguments and returns its pickled result, in pieces.
+
+    The calls that it makes see the rules of the loop in Rust. Raises ChiaError, or Ray's own errors.
+    """
+    function = _find(name)
+    try:
+        with _scope.entered(_scope_of(shared)):
+            value = settled(function(*map(pickle.loads, args)))
+    except (Exception, SystemExit) as error:
+        _log.error("%s failed", name, exc_info=error)
+        raise _told(error) from None
+    return _pickled(name, value)
+
+
+def _find(name: str) -> Callable[..., Any]:
+    module, colon, path = name.rpartition(":")
+    if not colon:
+        raise ChiaError.new("not_registered", f"`{name}` is no Python function: name it `module:name`")
+    try:
+        found: Any = importlib.import_module(module)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        text = f"the Python module of `{name}` cannot be imported on its worker: {why}"
+        raise ChiaError.new("not_registered", text) from None
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    if not callable(found):
+        raise ChiaError.new("not_registered", f"the Python module `{module}` has no function `{path}`")
+    return found  # type: ignore[no-any-return]
+
+
+def _pickled(name: str, value: object) -> list[memoryview]:
+    try:
+        pieces = [memoryview(part).cast("B") for part in parts(encode(value))]
+    except Exception as error:
+        text = f"the result of `{name}` cannot be pickled: {error}"
+        raise ChiaError.new("encode", text) from None
+    size = sum(piece.nbytes for piece in pieces)
+    if size > _wire.MAX_BODY:
+        text = f"the result of `{name}` has {size} bytes; the limit is {_wire.MAX_BODY}"
+        raise ChiaError.new("encode", text)
+    return pieces
+
+
+def _told(error: BaseException) -> BaseException:
+    """The error as Rust is told it: a failure of the body names its Python type."""
+    while isinstance(error, RayTaskError) and error.cause is not None:
+        error = error.cause
+    if isinstance(error, ChiaError | RayError):
+        return error
+    return ChiaError.new("task_failed", f"{type(error).__name__}: {error}")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What serves a call from the cache, as the loop in Rust asked for."""
+
+    function: str
+    or_fail: bool
+
+    def __call__(self, tag: str | None, data_path: str | None, *args: Any, **kwargs: Any) -> Any:
+        """The kept value; raises MissedError, for the body to run, or KeyError."""
+        try:
+            hit, found = ray.get(get_active_cache().replay.remote(tag, self.function))
+        except (RayError, RuntimeError) as error:
+            hit, found = False, str(error)
+        if hit:
+            return found
+        if self.or_fail:
+            raise KeyError(f"nothing to replay for {tag!r}: {found}")
+        raise MissedError(found)
+
+
+@dataclass(frozen=True)
+class OnlyInRust:
+    """Stands for a provider or a condition of the Rust program, which nothing in Python can ask."""
+
+    what: str
+    name: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Says so."""
+        raise RuntimeError(
+            f"the {self.what} `{self.name}` is in the Rust program: a call that is made from Python "
+            "cannot ask it; set one in Python, with Bypass, or leave the function out of `bypass:`"
+        )
+
+
+def _scope_of(shared: Shared | None) -> Scope:
+    """A scope with the rules of the loop in Rust."""
+    if shared is None:
+        return Scope()
+    state, rules, site = _brought(shared)
+    return Scope(Bypass._brought(state, rules), None if site is None else Cache(site, rules))
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _brought(shared: Shared) -> tuple[BypassState, _native.Rules, Site | None]:
+    loop = json.loads(ray.get(shared.content[0]))
+    providers = {function: _replacement(function, how) for function, how in loop["replacements"].items()}
+    conditions: dict[str, Callable[..., Any]] = {
+        function: OnlyInRust("condition", chosen["name"]) for function, chosen in loop["conditions"].items()
+    }
+    state = BypassState(json.dumps(loop["config"]).encode(), providers, conditions, loop["files"])
+    rules = _scope.compiled(*state[:3])
+    if loop["cache"] is None:
+        return state, rules, None
+    patience = loop["write_timeout"]
+    return state, rules, Site(loop["cache"], OWN, patience["secs"] + patience["nanos"] / 1e9, None)
+
+
+def _replacement(function: str, how: dict[str, Any]) -> Callable[..., Any]:
+    if "Replay" in how:
+        return Replay(function, how["Replay"]["or_fail"])
+    return OnlyInRust("provider", how["Provider"]["name"])
