@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chia_dispatch::backend::ActorCall;
 use chia_dispatch::{Backend, ErrorKind, Resources};
 use tokio::sync::{Barrier, Semaphore};
 
@@ -184,6 +185,24 @@ async fn r22_a_wait_for_what_an_actor_holds_is_no_deadlock() {
     backend.kill_actor(&holder).await.unwrap();
     drop(holder);
     backend.get(&parent).await.expect("the actor's licence is free");
+}
+
+/// So a ring that goes through an actor is none: its end would open it.
+#[tokio::test(start_paused = true)]
+async fn r22_a_ring_through_an_actor_is_not_reported() {
+    let programs = Programs::new();
+    programs.add("kind", |_| async { done() });
+    waits_for(&programs, "parent", "child");
+    programs.add("child", |_| async { done() });
+    let backend = one_node(&programs, LICENSE);
+    let holder = backend.actor(actor("kind", None, LICENSE)).await.unwrap();
+    let run = ActorCall { method: "run".to_owned(), payload: "parent".into(), args: Vec::new() };
+    let waits = backend.call_actor(&holder, run).await.unwrap();
+    tokio::time::sleep(LONG).await;
+    assert!(!backend.is_ready(&waits).await.unwrap());
+    backend.kill_actor(&holder).await.unwrap();
+    assert_eq!(backend.get(&waits).await.unwrap_err().kind(), ErrorKind::ActorDied);
+    call(&*backend, task("parent", [])).await.expect("the actor's licence is free");
 }
 
 /// A task that is awaited by a running one passes the reservation of a big demand, which would

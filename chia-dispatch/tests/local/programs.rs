@@ -60,9 +60,13 @@ struct Idle(TaskContext);
 
 #[async_trait]
 impl Actor for Idle {
-    async fn call(&self, method: &str, _: Bytes, _: Vec<Bytes>) -> Result<Bytes> {
+    async fn call(&self, method: &str, payload: Bytes, _: Vec<Bytes>) -> Result<Bytes> {
         match method {
             "hang" => std::future::pending().await,
+            "run" => {
+                let entry = String::from_utf8_lossy(&payload);
+                call(&**self.0.backend(), task(&entry, [])).await
+            }
             _ => Ok(Bytes::from(self.0.place().node.clone())),
         }
     }

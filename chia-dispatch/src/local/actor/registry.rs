@@ -92,3 +92,55 @@ impl Registry {
         self.living.insert(actor.id, Entry { actor: Arc::downgrade(actor), _kept: kept });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::backend::{Backend, Concurrency, TaskOptions};
+    use crate::host::{Actor, Host, Job, TaskContext};
+    use crate::local::LocalBackend;
+    use crate::resources::Resources;
+
+    struct Nothing;
+
+    #[async_trait]
+    impl Host for Nothing {
+        async fn run(&self, _: Job, _: TaskContext) -> Result<Bytes> {
+            Ok(Bytes::new())
+        }
+        async fn actor(&self, _: &str, _: Bytes, _: TaskContext) -> Result<Box<dyn Actor>> {
+            Ok(Box::new(Self))
+        }
+    }
+
+    #[async_trait]
+    impl Actor for Nothing {
+        async fn call(&self, _: &str, _: Bytes, _: Vec<Bytes>) -> Result<Bytes> {
+            Ok(Bytes::new())
+        }
+    }
+
+    /// Its name is free without that, but a long loop that makes many would keep a line of each.
+    #[tokio::test]
+    async fn the_table_forgets_whom_nobody_refers_to() {
+        let node = LocalBackend::builder().node("here", Resources::none());
+        let backend = node.start(Arc::new(Nothing)).unwrap();
+        for lifetime in [Lifetime::Driver, Lifetime::Detached] {
+            let spec = ActorSpec {
+                name: Some(format!("{lifetime:?}")),
+                kind: "kind".to_owned(),
+                init: Bytes::new(),
+                concurrency: Concurrency::Ordered,
+                lifetime,
+                restarts: 0,
+                options: TaskOptions::default(),
+            };
+            drop(backend.actor(spec).await.unwrap());
+        }
+        let registry = backend.engine().actors.lock();
+        assert_eq!((registry.living.len(), registry.names.len()), (1, 1), "but the detached");
+    }
+}
