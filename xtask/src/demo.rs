@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: the two examples, run for people to watch or for programs to read.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::flags::{Backend, Demo};
@@ -23,14 +23,15 @@ pub(crate) fn run(flags: &Demo) -> anyhow::Result<()> {
         Backend::Local => None,
         Backend::Ray => Some(venv::with_ray(&shell, venv::RAY, &interpreters::preferred()?)?),
     };
-    let caches = flags.cache_dir.clone().unwrap_or_else(|| repo::target().join("demo"));
+    let cache = flags.cache_dir.clone().unwrap_or_else(|| repo::target().join("demo"));
     for (example, _) in RUNS {
         shell.run(repo::cargo().args(["build", "--quiet", "-p", package, "--example", example]))?;
     }
     for (example, extra) in RUNS {
         shell.say("")?;
         let mut command = Command::new(program(example));
-        command.args(["--backend", backend]).arg("--cache-dir").arg(cache(&caches, example));
+        // One cache for all: a cluster has one.
+        command.args(["--backend", backend]).arg("--cache-dir").arg(&cache);
         command.args(extra).args(flags.json.then_some("--json")).current_dir(repo::top());
         command.envs(python.iter().map(|python| ("CHIA_RAY_PYTHON", python)));
         shell.run(&mut command)?;
@@ -40,9 +41,4 @@ pub(crate) fn run(flags: &Demo) -> anyhow::Result<()> {
 
 fn program(example: &str) -> PathBuf {
     repo::target().join("debug/examples").join(example)
-}
-
-/// Each example has a cache of its own, since `--flush` empties it.
-fn cache(caches: &Path, example: &str) -> PathBuf {
-    caches.join(example)
 }

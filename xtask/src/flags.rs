@@ -75,7 +75,7 @@ pub(crate) struct Demo {
     /// One JSON object per run on stdout, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Where the examples keep their caches, a folder each; emptied at the start.
+    /// Where the examples keep their cache; emptied at the start of each.
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
 }
@@ -85,18 +85,18 @@ pub(crate) struct Demo {
 pub(crate) enum Backend {
     /// In this process.
     Local,
-    /// On a private Ray cluster.
+    /// On the Ray cluster that RAY_ADDRESS names, or else on a private one.
     Ray,
 }
 
 /// `ray`: what to do with the cluster.
 #[derive(Clone, Copy, Subcommand)]
 pub(crate) enum Ray {
-    /// Start it, unless it runs, and print its address.
+    /// Start it, unless it runs, and print what a shell must know: `eval "$(cargo xtask ray up)"`.
     Up,
     /// End it.
     Down,
-    /// Print its address, if it runs.
+    /// Print the same, if it runs.
     Status,
 }
 

@@ -1,6 +1,9 @@
 //! `cargo xtask ray up|down|status`: a cluster to play with, in the background.
+//!
+//! `eval "$(cargo xtask ray up)"` makes it the one that `RayOptions::auto` and the demo take.
 
 use std::fs::{self, File};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -17,33 +20,45 @@ use crate::{interpreters, repo, venv};
 /// How long a cluster may take to start, and to stop.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long a living cluster may take to take a connection.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// What the cluster's process says once it is up.
+const ADDRESS: &str = "export RAY_ADDRESS=";
+
 /// Does what was asked.
 pub(crate) fn run(flags: &Ray) -> anyhow::Result<()> {
     match flags {
         Ray::Up => up(),
         Ray::Down => down(),
         Ray::Status => {
-            println!("{}", status()?.map_or("no cluster runs".to_owned(), |address| address));
+            println!("{}", status()?);
             Ok(())
         }
     }
 }
 
 fn up() -> anyhow::Result<()> {
-    if let Some(address) = status()? {
-        println!("{address}");
-        return Ok(());
+    // One that is being started by somebody who gave up waiting is as good.
+    if running()?.is_none() {
+        start()?;
     }
+    let start = Instant::now();
+    while address().is_none() {
+        if running()?.is_none() || start.elapsed() > PATIENCE {
+            bail!("the cluster does not start; see {}", log_name());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    println!("{}", status()?);
+    Ok(())
+}
+
+fn start() -> anyhow::Result<()> {
     let shell = Shell::inherit();
     let python = venv::with_ray(&shell, venv::RAY, &interpreters::preferred()?)?;
-    shell.run(repo::cargo().args([
-        "build",
-        "--quiet",
-        "-p",
-        "chia-ray",
-        "--example",
-        "cluster",
-    ]))?;
+    let build = ["build", "--quiet", "-p", "chia-ray", "--example", "cluster"];
+    shell.run(repo::cargo().args(build))?;
     fs::create_dir_all(folder())?;
     let log = File::create(log())?;
     let process = Command::new(repo::target().join("debug/examples/cluster"))
@@ -53,17 +68,7 @@ fn up() -> anyhow::Result<()> {
         .stderr(log)
         .process_group(0)
         .spawn()?;
-    fs::write(pid_file(), process.id().to_string())?;
-    let start = Instant::now();
-    while address()?.is_none() {
-        if running()?.is_none() || start.elapsed() > PATIENCE {
-            bail!("the cluster does not start; see {}", log_name());
-        }
-        thread::sleep(Duration::from_millis(100));
-    }
-    println!("{}", address()?.unwrap_or_default());
-    println!("CHIA_RAY_PYTHON={}", python.display());
-    Ok(())
+    Ok(fs::write(pid_file(), process.id().to_string())?)
 }
 
 fn down() -> anyhow::Result<()> {
@@ -80,31 +85,40 @@ fn down() -> anyhow::Result<()> {
         thread::sleep(Duration::from_millis(100));
     }
     fs::remove_file(pid_file())?;
+    println!("the cluster is down");
     Ok(())
 }
 
-/// The address of the running cluster.
-fn status() -> anyhow::Result<Option<String>> {
-    match running()? {
-        Some(_) => address(),
-        None => Ok(None),
+/// What a shell must know to use the cluster, or that there is none.
+fn status() -> anyhow::Result<String> {
+    if running()?.is_none() {
+        return Ok("no cluster runs".to_owned());
     }
+    let Some(address) = address() else { return Ok("the cluster is starting".to_owned()) };
+    if TcpStream::connect_timeout(&address.parse()?, ANSWER).is_err() {
+        bail!("the cluster at {address} is broken: `cargo xtask ray down` ends what is left of it");
+    }
+    Ok(said().lines().filter(|line| line.starts_with("export ")).collect::<Vec<_>>().join("\n"))
 }
 
-/// What the cluster has written once it was up.
-fn address() -> anyhow::Result<Option<String>> {
-    let text = fs::read_to_string(log()).unwrap_or_default();
-    Ok(text.lines().find(|line| line.starts_with("RAY_ADDRESS=")).map(str::to_owned))
+/// Where the cluster is, once it is up.
+fn address() -> Option<String> {
+    said().lines().find_map(|line| line.strip_prefix(ADDRESS)).map(str::to_owned)
+}
+
+fn said() -> String {
+    fs::read_to_string(log()).unwrap_or_default()
 }
 
 /// The process that holds the cluster, if it lives.
 fn running() -> anyhow::Result<Option<Pid>> {
     let Ok(text) = fs::read_to_string(pid_file()) else { return Ok(None) };
     let pid = Pid::from_raw(text.trim().parse().context("target/ray/pid holds no number")?);
-    // A zombie is ours from `up`, and has ended.
+    // A zombie is ours from `up`, and has ended; it has no program. The command line of a process
+    // that has just begun may still be empty.
     let is_ours = |pid: &Pid| {
-        let name = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
-        String::from_utf8_lossy(&name).contains("examples/cluster")
+        let program = fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero()));
+        program.is_ok_and(|path| path.to_string_lossy().contains("examples/cluster"))
     };
     Ok(pid.filter(|pid| test_kill_process(*pid).is_ok() && is_ours(pid)))
 }
