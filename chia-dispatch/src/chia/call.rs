@@ -5,7 +5,7 @@ use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use chia_bypass::{Decision, With, decide_write};
+use chia_bypass::{Decision, Gate, Reason, With, decide_write};
 use tracing::Instrument;
 
 use super::{Chia, Handle, Replacement, Rules};
@@ -152,9 +152,7 @@ impl CallSite<'_> {
         };
         let span = tracing::Span::current();
         span.record("decision", tracing::field::display(decision.reason()));
-        if self.rules.bypass.first_notice(decision.reason()) {
-            self.notice(decision.reason())?;
-        }
+        self.notice(decision.reason())?;
         Ok(match decision {
             Decision::Replace(replacement) => match replacement.with() {
                 With::Provider(Replacement::Provider(_), _) => Action::Provider,
@@ -167,12 +165,15 @@ impl CallSite<'_> {
         })
     }
 
-    /// A bypassed function with nothing to replace it runs for real, and says so (R8).
-    fn notice(&self, reason: &chia_bypass::Reason<'_>) -> Result<()> {
-        if self.rules.data.strict {
+    /// A bypassed function with nothing to replace it runs for real, and says so once; under strict
+    /// rules it never runs (R8).
+    fn notice(&self, reason: &Reason<'_>) -> Result<()> {
+        if self.rules.data.strict && reason.gate() == Gate::NoReplacement {
             return Err(Error::new(ErrorKind::Config, reason.to_string()));
         }
-        tracing::warn!(function = self.function, %reason);
+        if self.rules.bypass.first_notice(reason) {
+            tracing::warn!(function = self.function, %reason);
+        }
         Ok(())
     }
 

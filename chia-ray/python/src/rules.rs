@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use chia_bypass::{Bypass, Reason, With, decide_write};
+use chia_bypass::{Bypass, Gate, Reason, With, decide_write};
 use chia_config::{CacheRule, Config, Diagnostic};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
@@ -34,7 +34,9 @@ pub(crate) struct Decision {
     condition: Option<Py<PyAny>>,
     /// Why, for people.
     reason: String,
-    /// Whether the user should be told the reason now.
+    /// Whether the rules replace it, and nothing is there to replace it with.
+    unreplaced: bool,
+    /// Whether the user should be told so now.
     notice: bool,
 }
 
@@ -183,6 +185,7 @@ impl Decision {
             data: None,
             condition: None,
             reason: reason(decision.reason()),
+            unreplaced: decision.reason().gate() == Gate::NoReplacement,
             notice,
         };
         match decision {

@@ -134,7 +134,8 @@ def _brought(shared: Shared) -> tuple[BypassState, _native.Rules, Site | None]:
     conditions: dict[str, Callable[..., Any]] = {
         function: OnlyInRust("condition", chosen["name"]) for function, chosen in loop["conditions"].items()
     }
-    state = BypassState(json.dumps(loop["config"]).encode(), providers, conditions, loop["files"])
+    config = json.dumps(loop["config"]).encode()
+    state = BypassState(config, providers, conditions, loop["files"], loop["strict"])
     rules = _scope.compiled(*state[:3])
     if loop["cache"] is None:
         return state, rules, None

@@ -71,6 +71,7 @@ class Decision:
     data: str | PathLike[str] | None
     condition: Callable[..., Any] | None
     reason: str
+    unreplaced: bool
     notice: bool
 
 @final

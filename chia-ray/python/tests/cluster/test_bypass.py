@@ -126,6 +126,18 @@ def test_r08_nothing_to_replace_with_runs_and_says_so_once(rules: Any, caplog: A
     assert len(told) == 1
 
 
+def test_r08_under_strict_rules_nothing_runs_that_should_be_replaced(rules: Any) -> None:
+    bypass = Bypass(rules("bypass:\n  step: true\n"), strict=True)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="neither a provider nor a data file"):
+            step.chia_remote(1)
+    # A call from inside a task is as strict.
+    with pytest.raises(ValueError, match="neither a provider nor a data file"):
+        get(outer.chia_remote(1))
+    bypass.set_provider("step", lambda *args: "provided")
+    assert get(outer.chia_remote(1)) == "provided"
+
+
 def test_r09_nested_calls_follow_and_a_reused_worker_forgets(rules: Any, tmp_path: Path) -> None:
     bypass = Bypass(rules("bypass:\n  step: true\n"))
     large = "x" * 100_000
@@ -167,6 +179,13 @@ def test_r03_an_unknown_name_is_told_with_the_nearest(rules: Any, caplog: Any) -
     Bypass(rules("bypass:\n  stepp: true\n"))
     get(step.chia_remote(1))
     assert any("`step`" in r.getMessage() for r in caplog.records)
+
+
+def test_r03_an_unknown_name_is_an_error_under_strict_rules(rules: Any) -> None:
+    Bypass(rules("bypass:\n  stepp: true\n"), strict=True)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="`step`"):
+            step.chia_remote(1)
 
 
 def test_the_state_can_be_taken_and_loaded(rules: Any) -> None:

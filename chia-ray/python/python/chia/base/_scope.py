@@ -40,6 +40,7 @@ class BypassState(NamedTuple):
     providers: dict[str, Callable[..., Any]]
     conditions: dict[str, Callable[..., Any]]
     files: str | None
+    strict: bool = False
 
 
 class CacheState(NamedTuple):

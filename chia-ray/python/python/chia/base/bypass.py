@@ -31,14 +31,16 @@ class Bypass:
 
     The last one made is the active one: calls from then on follow it, and so do the calls that
     they make on workers. One made inside of a task holds for that task. ``yaml_path`` is the rules
-    file; without one the bypass does nothing.
+    file; without one the bypass does nothing. ``strict`` makes an error, a ValueError at the call, of
+    what else is a warning: a function that is bypassed with nothing to replace it, a name in the file
+    that no function has.
     """
 
-    def __init__(self, yaml_path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, yaml_path: str | os.PathLike[str] | None = None, *, strict: bool = False) -> None:
         rules = _native.Rules(yaml_path)
         for warning in rules.warnings():
             _log.warning("%s", warning)
-        self._restore(rules, BypassState(rules.to_bytes(), {}, {}, None))
+        self._restore(rules, BypassState(rules.to_bytes(), {}, {}, None, strict))
         self._names_checked = yaml_path is None
         _scope.current().bypass = self
 
@@ -50,6 +52,7 @@ class Bypass:
         self._allowed: list[str] = []
         self._has_files = bool(rules.data_paths())
         self._files = state.files
+        self._strict = state.strict
         self._file_actor: Any = None
         self._names_checked = True
         self.changes = 0
@@ -120,7 +123,8 @@ class Bypass:
 
     def get_state(self) -> BypassState:
         """What travels to workers: rules, providers, conditions and the file server."""
-        return BypassState(self._text, dict(self._providers), dict(self._conditions), self._files)
+        own = self._text, dict(self._providers), dict(self._conditions)
+        return BypassState(*own, self._files, self._strict)
 
     def load_state(self, state: BypassState) -> None:
         """Takes over the state of another bypass."""
@@ -138,11 +142,15 @@ class Bypass:
         self.changes += 1
 
     def _check_names(self, known: Iterable[str]) -> None:
-        """Warns, once, of rules for functions that nobody knows."""
-        if not self._names_checked:
-            self._names_checked = True
-            for warning in self._rules.check_names(list(known)):
-                _log.warning("%s", warning)
+        """Warns, once, of rules for functions that nobody knows; under strict rules it raises."""
+        if self._names_checked:
+            return
+        unknown = self._rules.check_names(list(known))
+        if unknown and self._strict:
+            raise _native.ConfigError("\n".join(unknown))
+        self._names_checked = True
+        for warning in unknown:
+            _log.warning("%s", warning)
 
     def _decide(
         self, func_name: str, tag: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -155,6 +163,8 @@ class Bypass:
             data = None if decision.data is None else str(decision.data)
             answer = bool(settled(decision.condition(tag, data, *args, **kwargs)))
             decision = self._rules.resolve(func_name, tag, answer)
+        if decision.unreplaced and self._strict:
+            raise _native.ConfigError(decision.reason)
         if decision.notice and func_name not in _told:
             _told.add(func_name)
             _log.warning("%s", decision.reason)
