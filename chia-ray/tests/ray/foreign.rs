@@ -79,7 +79,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 async fn connect() -> Result<Chia> {
-    let ray = fixture::connect(&fixture::shared_cluster(Layout::Wide)?).await?;
+    let ray = fixture::connect(&fixture::shared_cluster(Layout::Wide).await?.address).await?;
     Chia::builder(registry()).backend(Arc::new(ray)).start().await
 }
 
