@@ -150,11 +150,11 @@ impl Rules {
         self.read().config().warnings().iter().map(Diagnostic::to_string).collect()
     }
 
-    /// A warning for each rule whose name none of the functions has.
-    fn check_names(&self, functions: Vec<String>) -> Vec<String> {
+    /// A warning for each rule whose name none of the functions has, and whether one has nearly that.
+    fn check_names(&self, functions: Vec<String>) -> Vec<(String, bool)> {
         let bypass = self.read();
         let found = bypass.config().check_names(functions.iter().map(String::as_str));
-        found.iter().map(Diagnostic::to_string).collect()
+        found.iter().map(|warning| (warning.to_string(), warning.help().is_some())).collect()
     }
 }
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import subprocess
+import sys
+import textwrap
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 import ray
 from chia.base.bypass import Bypass, get_active_bypass
 from chia.base.ChiaFunction import ChiaFunction, get
+from waiting import LONG
 
 
 @ChiaFunction(num_cpus=0.1)
@@ -179,6 +183,27 @@ def test_r03_an_unknown_name_is_told_with_the_nearest(rules: Any, caplog: Any) -
     Bypass(rules("bypass:\n  stepp: true\n"))
     get(step.chia_remote(1))
     assert any("`step`" in r.getMessage() for r in caplog.records)
+
+
+def test_r03_a_function_may_come_after_the_first_call(rules: Any) -> None:
+    program = textwrap.dedent(
+        f"""
+        from chia.base.bypass import Bypass
+        from chia.base.ChiaFunction import ChiaFunction, get
+        Bypass({rules("bypass: {zebra: false, wombat: false, first: {bypass: true, tags: []}}")!r})
+        @ChiaFunction(num_cpus=0.1)
+        def first():
+            return 1
+        get(first.chia_remote(_chia_tag="t"))
+        @ChiaFunction
+        def zebra():
+            return 1
+        """
+    )
+    address = ray.get_runtime_context().gcs_address
+    run = [sys.executable, "-c", f"import ray; ray.init({address!r}, log_to_driver=False)\n{program}"]
+    told = subprocess.run(run, capture_output=True, text=True, timeout=LONG, check=True).stderr
+    assert "`wombat`" in told and "`zebra`" not in told
 
 
 def test_r03_an_unknown_name_is_an_error_under_strict_rules(rules: Any) -> None:

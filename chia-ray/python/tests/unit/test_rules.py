@@ -53,7 +53,10 @@ def test_r03_data_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     rules = load(tmp_path, "bypass:\n  f: {bypass: true, data: rec/x.md}\n")
     assert rules.data_paths() == [tmp_path / "rec/x.md"]
     assert rules.data("Type.f") == tmp_path / "rec/x.md"
-    assert "`f`" in rules.check_names(["ff"])[0]
+    [(near, is_near)] = rules.check_names(["ff"])
+    [(far, is_far_near)] = rules.check_names(["other"])
+    assert "`ff`" in near and is_near
+    assert "`f`" in far and not is_far_near
 
 
 def test_r09_rules_travel(tmp_path: Path) -> None:

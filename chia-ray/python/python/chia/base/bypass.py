@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class Bypass:
     they make on workers. One made inside of a task holds for that task. ``yaml_path`` is the rules
     file; without one the bypass does nothing. ``strict`` makes an error, a ValueError at the call, of
     what else is a warning: a function that is bypassed with nothing to replace it, a name in the file
-    that no function has.
+    that no function has by then.
     """
 
     def __init__(self, yaml_path: str | os.PathLike[str] | None = None, *, strict: bool = False) -> None:
@@ -141,16 +142,21 @@ class Bypass:
         self._rules = _scope.compiled(self._text, self._providers, self._conditions)
         self.changes += 1
 
-    def _check_names(self, known: Iterable[str]) -> None:
-        """Warns, once, of rules for functions that nobody knows; under strict rules it raises."""
+    def _check_names(self, known: Collection[str]) -> None:
+        """Warns, once, of rules for functions that nobody knows: of a near miss now, and of others at
+        the end, since their functions may come later. Under strict rules it raises.
+        """
         if self._names_checked:
             return
         unknown = self._rules.check_names(list(known))
         if unknown and self._strict:
-            raise _native.ConfigError("\n".join(unknown))
+            raise _native.ConfigError("\n".join(warning for warning, _ in unknown))
         self._names_checked = True
-        for warning in unknown:
+        told = {warning for warning, is_near in unknown if is_near}
+        for warning in told:
             _log.warning("%s", warning)
+        if len(told) < len(unknown):
+            atexit.register(_tell_unknown, self._rules, known, told)
 
     def _decide(
         self, func_name: str, tag: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -169,6 +175,12 @@ class Bypass:
             _told.add(func_name)
             _log.warning("%s", decision.reason)
         return decision if decision.replaced else None
+
+
+def _tell_unknown(rules: _native.Rules, known: Collection[str], told: set[str]) -> None:
+    for warning, _ in rules.check_names(list(known)):
+        if warning not in told:
+            _log.warning("%s", warning)
 
 
 def _rebuilt(state: BypassState) -> Bypass:
