@@ -9,16 +9,15 @@ use std::time::Duration;
 use chia_dispatch::conformance::Layout;
 use chia_dispatch::rules::Config;
 use chia_dispatch::{
-    Blob, CacheOptions, Chia, ErrorKind, Function, Provider, Registry, Resources, Result, Site,
-    Source,
+    Blob, CacheOptions, Chia, ErrorKind, Function, Provider, Registry, Result, Site, Source,
 };
-use chia_ray::cluster::{Cluster, NodeSpec};
 use chia_ray::{RayBackend, RayOptions};
 use libtest_mimic::Trial;
 
 use crate::fixture::{self, trial};
 use crate::functions::registry;
 use crate::languages::Report;
+use crate::loops;
 
 static SIMULATE: Function<(Report, String), Report> =
     Function::foreign("tests.ray.steps:simulate").cpu(0.5);
@@ -172,20 +171,18 @@ bypass:
 ";
 
 async fn rules_hold() -> Result<()> {
-    let node = NodeSpec::from(Resources::from([("cpu", 2.0)]));
-    let cluster = Cluster::start(&fixture::python().unwrap(), &[node])?;
+    let cluster = fixture::shared_cluster(Layout::Wide).await?;
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     std::fs::write(folder.path().join("recorded.txt"), "recorded").unwrap();
     let config = Config::parse(RULES, "the test's rules", folder.path()).unwrap();
-    let ray = RayBackend::connect(RayOptions::cluster(cluster.address())).await?;
+    let ray = RayBackend::connect(RayOptions::cluster(cluster.address)).await?;
     let cache = CacheOptions::new("1 GB", folder.path().join("cache"));
     let chia = Chia::builder(registry()).backend(Arc::new(ray)).config(config).cache(cache);
     let chia = chia.start().await?;
     replaced_and_kept(&chia, &log).await?;
     calls_of_a_body_obey(&chia, &log).await?;
-    chia.cache().unwrap().stop().await?;
-    chia.shutdown().await
+    loops::end(&chia).await
 }
 
 async fn replaced_and_kept(chia: &Chia, log: &Path) -> Result<()> {
