@@ -13,11 +13,14 @@ import ray
 
 from chia import _wire
 from chia._child import Child, outcome_of
+from chia._errors import ChiaError
 from chia._program import Program
 from chia._wire import Closed
 
 # The number of the one actor that a process makes: its first order.
 _MADE = 1
+# The group of calls that others do not hold up.
+CONTROL = "control"
 
 
 def actor_class(program: Program, kind: str) -> Any:
@@ -37,7 +40,8 @@ def actor_class(program: Program, kind: str) -> Any:
         def __init__(self, job: bytes) -> None:
             super().__init__(program, job)
 
-    return ray.remote(ChiaActor)
+    # In a group of its own, a cancellation passes by the calls that wait for their turn.
+    return ray.remote(concurrency_groups={CONTROL: 1})(ChiaActor)
 
 
 class ProgramActor:
@@ -46,6 +50,7 @@ class ProgramActor:
     def __init__(self, program: Program, job: bytes) -> None:
         self._failed: BaseException | None = None
         self._calls: dict[int, concurrent.futures.Future[bytes]] = {}
+        self._cancelled: set[str] = set()
         self._ids = itertools.count(1)
         try:
             self._start(program, job)
@@ -69,10 +74,19 @@ class ProgramActor:
         return b""
 
     def call(self, call: bytes, *args: bytes) -> bytes:
-        """Runs a method."""
+        """Runs a method, unless it was cancelled before its turn came."""
         self.ready()
+        task = ray.get_runtime_context().get_task_id()
+        if task in self._cancelled:
+            self._cancelled.discard(task)
+            raise ChiaError.new("cancelled", "the call was cancelled")
         order = (_wire.u64(_MADE), *_wire.blob(call), *_wire.blobs(args))
         return self._order(_wire.CALL, order)
+
+    @ray.method(concurrency_group=CONTROL)  # type: ignore[untyped-decorator]
+    def cancel(self, task: str) -> None:
+        """Keeps a call from running whose turn has not come."""
+        self._cancelled.add(task)
 
     def _order(self, kind: int, order: tuple[_wire.Part, ...]) -> bytes:
         id = next(self._ids)

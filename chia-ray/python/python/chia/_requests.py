@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -25,6 +26,8 @@ Done: TypeAlias = Callable[[Outcome], None]
 _PREPARED = 4096
 # Seconds until a killed actor counts as gone in any case.
 _KILL = 10.0
+# Seconds until an actor has been told of a cancellation, at most.
+_KNOWN = 5.0
 
 
 class Requests(ABC):
@@ -35,6 +38,8 @@ class Requests(ABC):
         self.channel = channel
         self._objects: dict[int, Object] = {}
         self._actors: dict[int, Any] = {}
+        # Of which actor a call was made, by the number of its result.
+        self._called: dict[int, int] = {}
         self._gets: dict[int, set[int]] = {}
         self._shared: dict[bytes, Shared | None] = {b"": None}
         self._functions: dict[tuple[bytes, bool], Any] = {}
@@ -158,9 +163,18 @@ class Requests(ABC):
             return
         cancelled = ChiaError.new("cancelled", "the task was cancelled")
         self._objects[frame.id] = cancelled
-        for request in self._gets.pop(frame.id, ()):
+        actor = self._actors.get(self._called.get(frame.id, 0))
+        if hasattr(actor, "cancel"):
+            self._cancel_call(actor, known)
+        else:
+            ray.cancel(known, recursive=False)
+        for request in tuple(self._gets.pop(frame.id, ())):
             self.answer(request, cancelled)
-        ray.cancel(known, recursive=False)
+
+    def _cancel_call(self, actor: Any, call: ray.ObjectRef[bytes]) -> None:
+        """Returns when the actor knows: from then on the call does not begin."""
+        with contextlib.suppress(ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
+            ray.get(actor.cancel.remote(call.task_id().hex()), timeout=_KNOWN)
 
     def end(self, within: float) -> None:
         """Cancels all that runs or waits, and waits until it has ended or the time is over."""
@@ -175,6 +189,7 @@ class Requests(ABC):
 
     def _release(self, frame: Frame) -> None:
         self._objects.pop(frame.id, None)
+        self._called.pop(frame.id, None)
         self._actors.pop(frame.id, None)
 
     def _share(self, frame: Frame) -> None:
@@ -214,6 +229,7 @@ class Requests(ABC):
         ids, at = _wire.read_ids(frame.body, at)
         call = self._actors[actor].call.remote
         self._objects[frame.id] = call(frame.body[at + 4 :], *self._args(ids))
+        self._called[frame.id] = actor
 
     def _kill_actor(self, frame: Frame) -> None:
         actor, _ = _wire.read_u64(frame.body, 0)
