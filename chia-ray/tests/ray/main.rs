@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod chaos;
+mod detached;
 mod errors;
 mod fixture;
 mod foreign;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         loops::trials(),
         languages::trials(),
         foreign::trials(),
+        detached::trials(),
         chaos::trials(),
     ];
     let trials: Vec<Trial> = suites.into_iter().flatten().collect();
