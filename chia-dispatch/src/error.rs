@@ -103,6 +103,16 @@ impl Error {
         }))
     }
 
+    /// An error that says what another one says, with the causes of that one.
+    #[cfg(feature = "loop")]
+    pub(crate) fn of(kind: ErrorKind, other: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        let error = Self::new(kind, other.to_string());
+        match other.source() {
+            Some(_) => error.with_source(Causes(other)),
+            None => error,
+        }
+    }
+
     /// The same error with its cause.
     #[must_use]
     pub fn with_source(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -201,6 +211,28 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// The causes of an error whose own text is the message already.
+#[cfg(feature = "loop")]
+#[derive(Debug)]
+struct Causes(Box<dyn std::error::Error + Send + Sync>);
+
+#[cfg(feature = "loop")]
+impl fmt::Display for Causes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.source() {
+            Some(source) => fmt::Display::fmt(source, f),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(feature = "loop")]
+impl std::error::Error for Causes {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source().and_then(std::error::Error::source)
     }
 }
 

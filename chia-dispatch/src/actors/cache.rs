@@ -165,5 +165,5 @@ fn manage(store: &Store, method: &str, payload: &Bytes) -> Result<Bytes> {
 }
 
 fn failed(error: chia_cache::Error) -> Error {
-    Error::new(ErrorKind::Cache, error.to_string())
+    Error::of(ErrorKind::Cache, error.into())
 }

@@ -172,31 +172,6 @@ async fn on_a_thread<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'stati
 fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
     match error.downcast::<Error>() {
         Ok(ours) => *ours,
-        Err(other) => {
-            let message = other.to_string();
-            match other.source() {
-                Some(_) => Error::new(ErrorKind::TaskFailed, message).with_source(Causes(other)),
-                None => Error::new(ErrorKind::TaskFailed, message),
-            }
-        }
-    }
-}
-
-/// The causes of an error whose own text is the message already.
-#[derive(Debug)]
-struct Causes(Box<dyn std::error::Error + Send + Sync>);
-
-impl std::fmt::Display for Causes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0.source() {
-            Some(source) => std::fmt::Display::fmt(source, f),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for Causes {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source().and_then(std::error::Error::source)
+        Err(other) => Error::of(ErrorKind::TaskFailed, other),
     }
 }

@@ -118,10 +118,15 @@ def test_r21_starting_again_attaches_resizes_or_refuses(cache: Any, rules: Any, 
     get(cache.write.chia_remote("t", 1))
     again = start_cache(2, tmp_path / "cache", "GB", durability="relaxed")
     assert get(again.stats.chia_remote())["budget"] == 2 << 30 and get(again.has.chia_remote("t"))
-    with pytest.raises(Exception, match="elsewhere"):
+    with pytest.raises(RuntimeError, match=r"^a cache is running with directory .*elsewhere"):
         start_cache(2, tmp_path / "elsewhere", "GB", durability="relaxed")
     with pytest.raises(Exception, match="durability"):
         start_cache(2, tmp_path / "cache", "GB")
+
+
+def test_r21_a_directory_that_cannot_be_is_told_with_the_reason() -> None:
+    with pytest.raises(RuntimeError, match=r"^cannot create /proc/no.*: No such file"):
+        start_cache(1, "/proc/no/such", "GB")
 
 
 def test_r21_a_cache_that_is_going_away_stops_no_one(cache: Any, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayTaskError
 
 from chia import _native
 from chia.base import _scope, _writes
@@ -120,6 +120,10 @@ def start_cache(
             the process, and the last second may be lost with the power; faster.
         write_timeout: How many seconds a finished task waits for its result to be written.
 
+    Raises:
+        ValueError: The rules are wrong, or the size is no size.
+        RuntimeError: The directory cannot be used, or the living cache differs.
+
     """
     rules = _native.Rules(yaml_path)
     for warning in rules.warnings():
@@ -151,7 +155,7 @@ def _start(name: str, namespace: str, init: bytes) -> Any:
     while True:
         handle = ray.remote(CacheActor).options(**options).remote(init)
         try:
-            ray.get(handle.ready.remote())
+            _answer(handle.ready.remote())
         except RayActorError:
             # The name is still that of one which is going away.
             if time.monotonic() > deadline:
@@ -161,8 +165,16 @@ def _start(name: str, namespace: str, init: bytes) -> Any:
             ray.kill(handle)
             raise
         else:
-            ray.get(handle.attach.remote(init))
+            _answer(handle.attach.remote(init))
             return handle
+
+
+def _answer(ref: Any) -> None:
+    """Waits for an answer; what went wrong is raised as it is, without the actor's own traceback."""
+    try:
+        ray.get(ref)
+    except RayTaskError as error:
+        raise error.cause or error from None
 
 
 def stop_cache() -> None:
