@@ -10,13 +10,10 @@ use libtest_mimic::{Failed, Trial};
 use crate::fixture;
 
 /// Sentences of the contract that Ray keeps in its own way, and how.
-const DIFFERENT: [(&str, &str); 3] = [
+const DIFFERENT: [(&str, &str); 2] = [
     ("resources::a_big_demand_is_not_starved", OVERTAKES),
     ("resources::a_small_demand_is_not_starved", OVERTAKES),
-    ("actors::a_cancelled_call_never_runs", SENT),
 ];
-const SENT: &str = "Ray sends a call to its actor at once and cannot take it back: its awaiters are told, \
-                    but it runs";
 const OVERTAKES: &str = "Ray gives a free worker to tasks of the same demand for a while before others \
                          get their turn: more than thirty may overtake";
 
