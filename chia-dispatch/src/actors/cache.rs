@@ -1,6 +1,8 @@
 //! The cache as an actor: one store, shared by every driver and worker (R21).
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,6 +10,7 @@ use bytes::Bytes;
 use chia_cache::{ByteSize, Durability, Entry, Facts, NewEntry, Options, Replay, Store};
 use serde::{Deserialize, Serialize};
 
+use super::direct::{self, Door, Secret};
 use super::{blocking, pack, unknown_method, unpack};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Actor, TaskContext};
@@ -72,25 +75,57 @@ pub fn open_cache(init: Bytes, _context: TaskContext) -> Result<Box<dyn Actor>> 
 /// Serves a store that is open already, for hosts that use it in other ways as well.
 #[must_use]
 pub fn serve_cache(store: Store) -> Box<dyn Actor> {
-    Box::new(CacheActor { store })
+    Box::new(CacheActor { store, entrance: None })
+}
+
+/// As [`serve_cache`], with a [`Door`] on an address of this machine, which is opened when somebody
+/// asks for it. The secret must be random; it is told to whoever may call the actor.
+#[must_use]
+pub fn serve_cache_at(store: Store, host: IpAddr, secret: Secret) -> Box<dyn Actor> {
+    let entrance = Entrance { host, secret, door: OnceLock::new() };
+    Box::new(CacheActor { store, entrance: Some(entrance.into()) })
 }
 
 /// The actor itself: requests in, answers out.
 struct CacheActor {
     store: Store,
+    entrance: Option<Arc<Entrance>>,
+}
+
+/// Where the door is, or will be.
+struct Entrance {
+    host: IpAddr,
+    secret: Secret,
+    door: OnceLock<Option<Door>>,
+}
+
+impl Entrance {
+    /// The door, opened now if it never was. Without one everybody takes the way through the backend.
+    fn door(&self, store: &Store) -> Option<&Door> {
+        let open = || {
+            let opened = direct::open(store.clone(), self.host, self.secret);
+            opened.inspect_err(|error| tracing::warn!(%error, "the cache opens no door")).ok()
+        };
+        self.door.get_or_init(open).as_ref()
+    }
 }
 
 #[async_trait]
 impl Actor for CacheActor {
     async fn call(&self, method: &str, payload: Bytes, args: Vec<Bytes>) -> Result<Bytes> {
         let store = self.store.clone();
+        let entrance = self.entrance.clone();
+        let door = move |store: &Store| {
+            Door::to_answer(entrance.as_deref().and_then(|entrance| entrance.door(store)))
+        };
         match method {
             "has" => {
                 let (tag, _): (String, _) = unpack(&payload)?;
                 pack(&store.has(&tag).map_err(failed)?, &[])
             }
             "size_bytes" => pack(&store.size_bytes(), &[]),
-            "attach" => blocking(move || attach(&store, &payload)).await,
+            "attach" => blocking(move || attach(&store, &payload).and_then(|()| door(&store))).await,
+            "door" => blocking(move || door(&store)).await,
             "write" => blocking(move || write(&store, &payload, args.into_iter().next())).await,
             "read" => blocking(move || read(&store, &payload)).await,
             "replay" => blocking(move || replay(&store, &payload)).await,
@@ -104,8 +139,8 @@ impl Actor for CacheActor {
 }
 
 /// A loop that starts the cache meets a living one: the same directory and durability, or an error
-/// that shows both; another budget resizes it. Answers with the budget before.
-fn attach(store: &Store, payload: &Bytes) -> Result<Bytes> {
+/// that shows both; another budget resizes it.
+fn attach(store: &Store, payload: &Bytes) -> Result<()> {
     let (wanted, _): (CacheInit, _) = unpack(payload)?;
     let differs = |what: &str, living: &dyn std::fmt::Display, wanted: &dyn std::fmt::Display| {
         let message = format!(
@@ -126,7 +161,7 @@ fn attach(store: &Store, payload: &Bytes) -> Result<Bytes> {
         store.set_budget(wanted.budget).map_err(failed)?;
         tracing::info!(%before, now = %wanted.budget, "the running cache was resized");
     }
-    pack(&before, &[])
+    Ok(())
 }
 
 fn write(store: &Store, payload: &Bytes, object: Option<Bytes>) -> Result<Bytes> {

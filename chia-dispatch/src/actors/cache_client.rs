@@ -1,16 +1,19 @@
 //! The cache as a loop, a task or a condition sees it.
 
 use std::fmt;
+use std::future::Future;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chia_cache::{ByteSize, Durability, Facts, NewEntry, Origin, Stats, Written};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::{CACHE_KIND, CacheInit, pack, unpack};
+use super::direct::{CacheLine, Door};
+use super::{CACHE_KIND, CacheInit, blocking, pack, unpack};
 use crate::backend::{
     ActorCall, ActorRef, ActorSpec, Backend, Concurrency, Lifetime, Placement, TaskOptions,
 };
@@ -25,6 +28,9 @@ const INLINE: usize = 64 * 1024;
 
 /// Calls that the cache takes at once.
 const CONCURRENCY: u32 = 32;
+
+/// After this time without an answer at the cache's door the way through the backend is tried.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which cache a loop starts or attaches to.
 ///
@@ -90,6 +96,14 @@ pub struct CacheEntry<T> {
     pub facts: Facts,
 }
 
+/// Where a loop's cache is, as it travels with the rules.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CacheSite {
+    name: String,
+    /// The door that the actor had when the loop started.
+    pub(crate) door: Option<Door>,
+}
+
 /// The shared cache of a backend, reached from drivers, tasks and conditions alike.
 ///
 /// Cheap to clone. A cache that died and was started again is found again.
@@ -98,6 +112,7 @@ pub struct CacheClient {
     backend: Arc<dyn Backend>,
     name: Arc<str>,
     actor: Arc<Mutex<Option<ActorRef>>>,
+    line: Option<Arc<CacheLine>>,
 }
 
 impl CacheClient {
@@ -107,7 +122,23 @@ impl CacheClient {
     /// # Errors
     /// [`ErrorKind::Cache`] with what stands in the way.
     pub async fn start(backend: Arc<dyn Backend>, options: CacheOptions) -> Result<Self> {
-        let init = pack(&options.init()?, &[])?;
+        let init = options.init()?;
+        let (client, door) = Self::attach(backend, init).await?;
+        let line = door.map(|door| Arc::new(CacheLine::new(Some(door))));
+        Ok(Self { line, ..client })
+    }
+
+    /// Starts or attaches, for a loop whose rules tell workers where the cache is.
+    pub(crate) async fn settle(
+        backend: Arc<dyn Backend>,
+        options: CacheOptions,
+    ) -> Result<CacheSite> {
+        let (client, door) = Self::attach(backend, options.init()?).await?;
+        Ok(CacheSite { name: client.name().to_owned(), door })
+    }
+
+    async fn attach(backend: Arc<dyn Backend>, init: CacheInit) -> Result<(Self, Option<Door>)> {
+        let init = init.to_bytes()?;
         let spec = ActorSpec {
             name: Some(CACHE_NAME.to_owned()),
             kind: CACHE_KIND.to_owned(),
@@ -121,16 +152,20 @@ impl CacheClient {
                 ..TaskOptions::default()
             },
         };
-        let actor = backend.actor(spec).await?;
-        let client = Self::reach(backend, CACHE_NAME);
-        *client.actor.lock().unwrap_or_else(PoisonError::into_inner) = Some(actor);
-        client.call("attach", init, Vec::new()).await?;
-        Ok(client)
+        let actor = Arc::new(Mutex::new(Some(backend.actor(spec).await?)));
+        let client = Self { backend, name: CACHE_NAME.into(), actor, line: None };
+        let door = Door::from_answer(&client.call("attach", init, Vec::new()).await?)?;
+        Ok((client, door))
     }
 
-    /// The cache actor of a name, whether or not it is alive now.
-    pub(crate) fn reach(backend: Arc<dyn Backend>, name: &str) -> Self {
-        Self { backend, name: name.into(), actor: Arc::default() }
+    /// The cache of a loop, whether or not it is alive now. `line` is the way through the site's door,
+    /// if it has one.
+    pub(crate) fn reach(
+        backend: Arc<dyn Backend>,
+        site: &CacheSite,
+        line: Option<Arc<CacheLine>>,
+    ) -> Self {
+        Self { backend, name: site.name.as_str().into(), actor: Arc::default(), line }
     }
 
     /// The name of the cache's actor.
@@ -152,6 +187,14 @@ impl CacheClient {
     /// # Errors
     /// A cache that does not answer, or cannot write.
     pub async fn write_bytes(&self, tag: &str, value: Bytes, entry: &NewEntry) -> Result<Written> {
+        let (to, what, facts) = (tag.to_owned(), value.clone(), entry.clone());
+        let direct = move |line: &CacheLine| {
+            line.write(&to, what.len() as u64, &|to| to.write_all(&what), facts, PATIENCE)
+        };
+        self.either_way(direct, self.write_through(tag, value, entry)).await
+    }
+
+    async fn write_through(&self, tag: &str, value: Bytes, entry: &NewEntry) -> Result<Written> {
         let header = (tag, entry);
         let (payload, args) = if value.len() <= INLINE {
             (pack(&header, &value)?, Vec::new())
@@ -166,9 +209,17 @@ impl CacheClient {
     /// # Errors
     /// [`ErrorKind::Decode`] when it is of another type, or a cache that does not answer.
     pub async fn read<T: Value>(&self, tag: &str) -> Result<Option<CacheEntry<T>>> {
-        let answer = self.call("read", pack(&tag, &[])?, Vec::new()).await?;
-        let (facts, value): (Option<Facts>, Bytes) = unpack(&answer)?;
-        facts.map(|facts| Ok(CacheEntry { value: codec::decode(&value)?, facts })).transpose()
+        let about = tag.to_owned();
+        let direct = move |line: &CacheLine| line.read(&about, PATIENCE);
+        let through = async {
+            let answer = self.call("read", pack(&tag, &[])?, Vec::new()).await?;
+            let (facts, value): (Option<Facts>, Bytes) = unpack(&answer)?;
+            Ok(facts.map(|facts| (value, facts)))
+        };
+        let found = self.either_way(direct, through).await?;
+        found
+            .map(|(value, facts)| Ok(CacheEntry { value: codec::decode(&value)?, facts }))
+            .transpose()
     }
 
     /// As [`read`](Self::read), for entries that may stand in for a computation of `function`; or why
@@ -178,9 +229,14 @@ impl CacheClient {
         tag: &str,
         function: &str,
     ) -> Result<Result<(Bytes, Facts), String>> {
-        let answer = self.call("replay", pack(&(tag, function), &[])?, Vec::new()).await?;
-        let (found, value): (Result<Facts, String>, Bytes) = unpack(&answer)?;
-        Ok(found.map(|facts| (value, facts)))
+        let about = (tag.to_owned(), function.to_owned());
+        let direct = move |line: &CacheLine| line.replay(&about.0, &about.1, PATIENCE);
+        let through = async {
+            let answer = self.call("replay", pack(&(tag, function), &[])?, Vec::new()).await?;
+            let (found, value): (Result<Facts, String>, Bytes) = unpack(&answer)?;
+            Ok(found.map(|facts| (value, facts)))
+        };
+        self.either_way(direct, through).await
     }
 
     /// Whether a tag has a value. Does not count as use.
@@ -188,7 +244,9 @@ impl CacheClient {
     /// # Errors
     /// A cache that does not answer.
     pub async fn has(&self, tag: &str) -> Result<bool> {
-        self.ask("has", &tag).await
+        let about = tag.to_owned();
+        let direct = move |line: &CacheLine| line.has(&about, PATIENCE);
+        self.either_way(direct, self.ask("has", &tag)).await
     }
 
     /// The facts of an entry, if there is one. Does not count as use.
@@ -250,6 +308,29 @@ impl CacheClient {
             Some(actor) => self.backend.kill_actor(&actor).await,
             None => Ok(()),
         }
+    }
+
+    /// Asks at the cache's door; where there is none, or it does not answer, through the backend.
+    async fn either_way<T: Send + 'static>(
+        &self,
+        direct: impl FnOnce(&CacheLine) -> io::Result<Result<T>> + Send + 'static,
+        through: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(line) = &self.line else { return through.await };
+        if line.is_open() {
+            let way = Arc::clone(line);
+            match blocking(move || Ok(direct(&way))).await? {
+                Ok(answer) => return answer,
+                Err(error) => tracing::debug!(%error, "the cache does not answer at its door"),
+            }
+        }
+        let answer = through.await?;
+        if line.wants_door() {
+            // The next request is served either way.
+            let told = self.call("door", Bytes::new(), Vec::new()).await;
+            line.learn(told.and_then(|told| Door::from_answer(&told)).ok().flatten());
+        }
+        Ok(answer)
     }
 
     async fn ask<A: Serialize + Sync, R: DeserializeOwned>(

@@ -110,13 +110,13 @@ impl ChiaBuilder {
             None => default_backend(&self.registry)?,
         };
         let cache = match self.cache {
-            Some(options) => Some(CacheClient::start(Arc::clone(&backend), options).await?),
+            Some(options) => Some(CacheClient::settle(Arc::clone(&backend), options).await?),
             None => None,
         };
         let files = start_files(backend.as_ref(), &config, self.files).await?;
         let rules = Rules::new(RulesData {
             config,
-            cache: cache.map(|cache| cache.name().to_owned()),
+            cache,
             files: files.as_ref().and_then(|files| files.name().map(str::to_owned)),
             write_timeout: self.write_timeout,
             strict: self.strict,

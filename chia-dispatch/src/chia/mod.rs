@@ -75,8 +75,10 @@ impl Chia {
         files: Option<ActorRef>,
     ) -> Self {
         registry.worker().learn(&rules);
-        let cache = rules.data.cache.as_deref();
-        let cache = cache.map(|name| CacheClient::reach(Arc::clone(&backend), name));
+        let cache = rules.data.cache.as_ref().map(|site| {
+            let line = site.door.as_ref().map(|door| registry.worker().line(door));
+            CacheClient::reach(Arc::clone(&backend), site, line)
+        });
         Self(Arc::new(Inner {
             registry,
             backend,

@@ -9,6 +9,7 @@ use chia_bypass::Bypass;
 use chia_config::Config;
 use serde::{Deserialize, Serialize};
 
+use crate::actors::CacheSite;
 use crate::backend::Shared;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -33,8 +34,7 @@ pub(crate) struct RulesData {
     pub(crate) config: Arc<Config>,
     pub(crate) replacements: BTreeMap<String, Replacement>,
     pub(crate) conditions: BTreeMap<String, Selected>,
-    /// The name of the cache actor.
-    pub(crate) cache: Option<String>,
+    pub(crate) cache: Option<CacheSite>,
     /// The name of the file server actor.
     pub(crate) files: Option<String>,
     pub(crate) write_timeout: Duration,

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use lru::LruCache;
 
+use crate::actors::{CacheLine, Door};
 use crate::backend::Shared;
 use crate::chia::{Chia, Rules, current};
 use crate::envelope::{Action, CacheWrite, Envelope, Outcome, Reply, Source};
@@ -23,15 +24,23 @@ pub(crate) use keep::Breaker;
 /// Rules of this many loops stay compiled in one process.
 const RULES_KEPT: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
 
+/// The ways to this many caches stay open in one process.
+const LINES_KEPT: NonZeroUsize = NonZeroUsize::new(8).expect("8 is not zero");
+
 /// What a worker process keeps between tasks.
 pub(crate) struct WorkerState {
     rules: Mutex<LruCache<u128, Arc<Rules>>>,
+    lines: Mutex<LruCache<Door, Arc<CacheLine>>>,
     pub(crate) breaker: Breaker,
 }
 
 impl Default for WorkerState {
     fn default() -> Self {
-        Self { rules: Mutex::new(LruCache::new(RULES_KEPT)), breaker: Breaker::default() }
+        Self {
+            rules: Mutex::new(LruCache::new(RULES_KEPT)),
+            lines: Mutex::new(LruCache::new(LINES_KEPT)),
+            breaker: Breaker::default(),
+        }
     }
 }
 
@@ -48,6 +57,13 @@ impl WorkerState {
         let rules = Arc::new(Rules::unpack(shared)?);
         self.learn(&rules);
         Ok(rules)
+    }
+
+    /// The way through a cache's door, with its connections.
+    pub(crate) fn line(&self, door: &Door) -> Arc<CacheLine> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = || Arc::new(CacheLine::new(Some(door.clone())));
+        Arc::clone(lines.get_or_insert(door.clone(), made))
     }
 
     /// Saves the compiling where driver and worker are one process.

@@ -4,6 +4,7 @@ mod actor;
 mod error;
 mod facts;
 mod files;
+mod line;
 mod pieces;
 mod rules;
 mod size;
@@ -19,6 +20,8 @@ mod native {
     use crate::error::{CacheError, ConfigError, DispatchError};
     #[pymodule_export]
     use crate::files::FileServer;
+    #[pymodule_export]
+    use crate::line::Line;
     #[pymodule_export]
     use crate::rules::{Decision, Rules};
     #[pymodule_export]

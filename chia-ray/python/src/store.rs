@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chia_cache::{ByteSize, Durability, Entry, Replay};
-use chia_dispatch::actors::{CacheInit, serve_cache};
+use chia_dispatch::actors::{CacheInit, Secret, serve_cache_at};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -61,9 +61,13 @@ impl Store {
         opened.map(|inner| Self { inner }).map_err(|cause| error::dispatch(&cause))
     }
 
-    /// The same store as the actor that loops in Rust speak to.
-    fn actor(&self) -> Actor {
-        Actor::new(serve_cache(self.inner.clone()).into())
+    /// The same store as the actor that loops in Rust speak to. Its door will be on this machine's
+    /// address `host`; `secret` is 32 random bytes.
+    fn actor(&self, host: &str, secret: Secret) -> PyResult<Actor> {
+        let host = host.parse().map_err(|_| {
+            PyValueError::new_err(format!("`{host}` is no address of this machine"))
+        })?;
+        Ok(Actor::new(serve_cache_at(self.inner.clone(), host, secret).into()))
     }
 
     /// Keeps a value, given as buffers that belong together. Returns what was done, in one word.

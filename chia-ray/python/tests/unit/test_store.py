@@ -79,7 +79,7 @@ def test_r13_what_exceeds_the_budget_is_not_stored(tmp_path: Path) -> None:
 
 def test_r21_the_actor_of_a_store_serves_the_same_entries(tmp_path: Path) -> None:
     store = open_store(tmp_path)
-    actor = store.actor()
+    actor = store.actor("127.0.0.1", bytes(32))
     assert actor.call("size_bytes", b"") == b"\0"
     store.write("t", [b"12345"])
     assert actor.call("size_bytes", b"") == b"\6"

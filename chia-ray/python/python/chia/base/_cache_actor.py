@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
+
+from ray.util import get_node_ip_address
 
 from chia import _native, _wire
 from chia._errors import ChiaError, from_native
-from chia.base._values import Buffers, Stored, encode, parts
+from chia.base._values import Buffers, Stored, encode, parts, was_stored
 
 # Calls that the cache takes at once.
 CONCURRENCY = 32
@@ -20,7 +23,7 @@ class CacheActor:
         self._rules = rules
         try:
             self._store = _native.Store(init)
-            self._served = self._store.actor()
+            self._served = self._store.actor(get_node_ip_address(), secrets.token_bytes(32))
         except Exception as error:
             # A constructor that raises would leave no more than a traceback of it.
             self._failed = error
@@ -31,10 +34,15 @@ class CacheActor:
             raise self._failed
         return b""
 
-    def attach(self, init: bytes) -> None:
-        """Meets a loop that starts the cache: resizes it, or raises what differs."""
+    def attach(self, init: bytes) -> bytes:
+        """Meets a loop that starts the cache: resizes it, or raises what differs. Returns its door."""
         self.ready()
-        self._served.call("attach", init)
+        return self._served.call("attach", init)
+
+    def door(self) -> bytes:
+        """Where the cache can be reached directly, and by whom: for ``_native.Line``."""
+        self.ready()
+        return self._served.call("door", b"")
 
     def call(self, call: bytes, *args: bytes) -> bytes:
         """Runs a method for a loop in Rust."""
@@ -47,11 +55,11 @@ class CacheActor:
 
     def write(self, tag: str, data: Any) -> bool:
         """Keeps a value by hand; whether it was stored."""
-        return self.write_encoded(tag, encode(data), "manual") in ("stored", "refreshed", "collision")
+        return was_stored(self.write_encoded(tag, encode(data), "manual"))
 
     def write_manual(self, tag: str, data: bytes | Buffers) -> bool:
         """As ``write``, of a value that is encoded already."""
-        return self.write_encoded(tag, data, "manual") in ("stored", "refreshed", "collision")
+        return was_stored(self.write_encoded(tag, data, "manual"))
 
     def write_encoded(
         self,

@@ -31,6 +31,14 @@ class Site(NamedTuple):
     write_timeout: float
     # Which start of the cache it is; None for whichever runs.
     actor: str | None
+    # Where it can be reached directly.
+    door: bytes | None = None
+
+
+# The one cache of a cluster, for loops in Python and in Rust.
+CACHE, NAMESPACE = "chia.cache", "chia"
+# Whichever cache runs on the cluster.
+ANY_CACHE = Site(CACHE, NAMESPACE, 10.0, None)
 
 
 class BypassState(NamedTuple):

@@ -64,6 +64,11 @@ def parts(encoded: bytes | Buffers) -> list[Any]:
     return encoded.parts if isinstance(encoded, Buffers) else [encoded]
 
 
+def was_stored(written: str) -> bool:
+    """Whether the value is in the cache now, from what a write says it did."""
+    return written in ("stored", "refreshed", "collision")
+
+
 class Stored:
     """A value as it lies in the cache. Whoever receives it gets the value: it is unpickled there."""
 

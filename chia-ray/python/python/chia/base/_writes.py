@@ -10,8 +10,9 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
+from chia.base import _lines
 from chia.base._scope import Site
-from chia.base._values import HoldsReferenceError, encode
+from chia.base._values import HoldsReferenceError, encode, parts
 
 _log = logging.getLogger("chia.cache")
 
@@ -82,8 +83,19 @@ def write_result(
 
 
 def _send(site: Site, entry: tuple[Any, ...]) -> str:
-    """Sends a write, and once more to a cache that is being restarted, as long as time lasts."""
+    """Sends a write: directly, or as calls of the actor as long as time lasts, since it may be being
+    restarted.
+    """
     deadline = time.monotonic() + site.write_timeout
+    line = _lines.line(site, reach)
+    if line is not None:
+        tag, data, *made = entry
+        try:
+            return line.write(site.write_timeout, tag, parts(data), tuple(made))
+        except TimeoutError as error:
+            raise GetTimeoutError(str(error)) from None
+        except OSError as error:
+            _log.debug("the cache does not answer at its door: %s", error)
     while True:
         try:
             ref = reach(site).write_encoded.remote(*entry)

@@ -13,54 +13,18 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from chia import _native
 from chia.base import _scope, _writes
-from chia.base._actors import ChiaActorHandle, ChiaMethod
 from chia.base._cache_actor import CONCURRENCY, CacheActor
-from chia.base._scope import Site
-from chia.base._values import encode
+from chia.base._cache_handle import CacheHandle
+from chia.base._scope import ANY_CACHE, CACHE, NAMESPACE, Site
 
 __all__ = ["Cache", "CacheHandle", "get_active_cache", "is_cached", "start_cache", "stop_cache"]
 
 _log = logging.getLogger("chia.cache")
 
-# The one cache of a cluster, for loops in Python and in Rust.
-_NAME, _NAMESPACE = "chia.cache", "chia"
-_ANY = Site(_NAME, _NAMESPACE, 10.0, None)
 # How long an opener waits for another holder of the directory, in seconds.
 _LOCK_WAIT = 10.0
 # How long an actor may take to go away, and how often to look, in seconds.
 _END, _PAUSE = 60.0, 0.02
-
-
-class CacheHandle(ChiaActorHandle):
-    """The cache, from driver and workers alike. Each method has ``chia_remote`` and ``remote``.
-
-    ``write(tag, value)`` tells whether it stored; ``read(tag)`` gives ``(hit, value)``; ``has(tag)``,
-    ``evict(tag)``, ``flush()``, ``keys()``, ``size_bytes()``, ``facts(tag)``, ``stats()``; and
-    ``get_config()`` gives the loop's cache rules.
-    """
-
-    @property
-    def write(self) -> ChiaMethod:
-        """Keeps a value by hand: ``write(tag, value)``. It is pickled here, once."""
-        return _Write(self._handle)
-
-    @property
-    def get_config(self) -> ChiaMethod:
-        """The cache rules of this loop."""
-        return _GetConfig(self._handle.get_config)
-
-
-class _Write(ChiaMethod):
-    def remote(self, tag: str, value: Any) -> Any:
-        if isinstance(value, ray.ObjectRef):
-            return self._method.write.remote(tag, value)
-        return self._method.write_manual.remote(tag, encode(value))
-
-
-class _GetConfig(ChiaMethod):
-    def remote(self) -> Any:
-        cache = _scope.current().cache
-        return self._method.remote(None if cache is None else cache.state.rules)
 
 
 class _CacheClass:
@@ -129,17 +93,17 @@ def start_cache(
     for warning in rules.warnings():
         _log.warning("%s", warning)
     init = _init(size, cache_dir_path, units, durability)
-    handle = _start(_NAME, namespace or _NAMESPACE, init)
-    site = Site(_NAME, namespace or _NAMESPACE, write_timeout, handle._actor_id.hex())
+    handle, door = _start(CACHE, namespace or NAMESPACE, init)
+    site = Site(CACHE, namespace or NAMESPACE, write_timeout, handle._actor_id.hex(), door)
     _scope.current().cache = _scope.Cache(site, rules)
-    return CacheHandle(handle)
+    return CacheHandle(handle, site)
 
 
 def _init(size: float, dir: str | os.PathLike[str], units: str, durability: str) -> bytes:
     return _native.cache_init(Path(dir).absolute(), _native.parse_size(size, units), durability, _LOCK_WAIT)
 
 
-def _start(name: str, namespace: str, init: bytes) -> Any:
+def _start(name: str, namespace: str, init: bytes) -> tuple[Any, bytes]:
     options: dict[str, Any] = {
         "name": name,
         "namespace": namespace,
@@ -165,14 +129,14 @@ def _start(name: str, namespace: str, init: bytes) -> Any:
             ray.kill(handle)
             raise
         else:
-            _answer(handle.attach.remote(init))
-            return handle
+            door: bytes = _answer(handle.attach.remote(init))
+            return handle, door
 
 
-def _answer(ref: Any) -> None:
+def _answer(ref: Any) -> Any:
     """Waits for an answer; what went wrong is raised as it is, without the actor's own traceback."""
     try:
-        ray.get(ref)
+        return ray.get(ref)
     except RayTaskError as error:
         raise error.cause or error from None
 
@@ -180,7 +144,7 @@ def _answer(ref: Any) -> None:
 def stop_cache() -> None:
     """Ends the cache, for every loop that shares it. Its entries stay on disk."""
     scope = _scope.current()
-    site = _ANY if scope.cache is None else scope.cache.site
+    site = ANY_CACHE if scope.cache is None else scope.cache.site
     scope.cache = None
     _writes.forget(site)
     handle = _living(site)
@@ -208,8 +172,8 @@ def _living(site: Site) -> Any:
 def get_active_cache() -> CacheHandle:
     """The cache of this loop, or of the cluster. Raises RuntimeError when none is running."""
     cache = _scope.current().cache
-    site = _ANY if cache is None else cache.site
-    return CacheHandle(_writes.reach(site))
+    site = ANY_CACHE if cache is None else cache.site
+    return CacheHandle(_writes.reach(site), site)
 
 
 def is_cached(func_name: str, tag: str | None = None) -> bool:
