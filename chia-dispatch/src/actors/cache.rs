@@ -124,7 +124,9 @@ impl Actor for CacheActor {
                 pack(&store.has(&tag).map_err(failed)?, &[])
             }
             "size_bytes" => pack(&store.size_bytes(), &[]),
-            "attach" => blocking(move || attach(&store, &payload).and_then(|()| door(&store))).await,
+            "attach" => {
+                blocking(move || attach(&store, &payload).and_then(|()| door(&store))).await
+            }
             "door" => blocking(move || door(&store)).await,
             "write" => blocking(move || write(&store, &payload, args.into_iter().next())).await,
             "read" => blocking(move || read(&store, &payload)).await,

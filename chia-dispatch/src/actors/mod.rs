@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use cache::{CACHE_KIND, CacheInit, open_cache, serve_cache, serve_cache_at};
-pub use cache_client::{CacheClient, CacheEntry, CacheOptions};
 pub(crate) use cache_client::CacheSite;
+pub use cache_client::{CacheClient, CacheEntry, CacheOptions};
 pub use direct::{CacheLine, Door, Secret};
 pub use files::{FILES_KIND, FileClient, FileServerStats, FilesInit, open_files, serve_files};
 

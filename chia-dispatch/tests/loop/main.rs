@@ -6,6 +6,7 @@ mod bypass;
 mod cache;
 mod calls;
 mod dead_cache;
+mod door;
 mod files;
 mod nested;
 mod program;

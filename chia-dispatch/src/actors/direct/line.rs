@@ -96,7 +96,11 @@ impl CacheLine {
     ///
     /// # Errors
     /// As [`write`](Self::write).
-    pub fn read(&self, tag: &str, patience: Duration) -> io::Result<Result<Option<(Bytes, Facts)>>> {
+    pub fn read(
+        &self,
+        tag: &str,
+        patience: Duration,
+    ) -> io::Result<Result<Option<(Bytes, Facts)>>> {
         let request = Request::Read { tag: Cow::Borrowed(tag) };
         Ok(match self.ask(&request, NO_VALUE, patience)? {
             (Answer::Found(facts), value) => Ok(Some((value, facts))),

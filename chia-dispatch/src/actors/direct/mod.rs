@@ -177,3 +177,6 @@ impl<R: Read> Exactly<R> {
         Ok(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests;
