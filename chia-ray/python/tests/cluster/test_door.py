@@ -1,0 +1,79 @@
+"""The direct way to the shared cache, on a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from chia.base._refs import Answer
+from chia.base.cache import get_active_cache, start_cache
+from chia.base.ChiaFunction import ChiaFunction, chia_wait, get
+from waiting import LONG
+
+
+@ChiaFunction(num_cpus=0.1)
+def work(x: Any) -> Any:
+    return x
+
+
+@ChiaFunction(num_cpus=0.1)
+def ways(tag: str) -> list[bool]:
+    """Whether this worker asks the cache directly."""
+    cache = get_active_cache()
+    asked = [cache.write.chia_remote(tag, 1), cache.read.chia_remote(tag), cache.has.chia_remote(tag)]
+    assert get(asked) == [True, (True, 1), True]
+    return [isinstance(answer, Answer) for answer in asked]
+
+
+@pytest.fixture(autouse=True)
+def cache(rules: Any, tmp_path: Path) -> Any:
+    path = rules("cache:\n  work: true\n")
+    return start_cache(1, tmp_path / "cache", "GB", path, durability="relaxed", write_timeout=LONG)
+
+
+def test_r21_driver_and_workers_ask_the_cache_directly(cache: Any) -> None:
+    assert get(ways.chia_remote("t")) == [True] * 3
+    assert isinstance(cache.has.chia_remote("t"), Answer)
+    assert cache.read.chia_remote_blocking("t") == (True, 1)
+    assert cache.read.chia_remote_blocking(None) == (False, None)
+
+
+def test_remote_gives_ray_s_own_references(cache: Any) -> None:
+    assert ray.get(cache.write.remote("t", 2)) is True
+    assert ray.get([cache.read.remote("t"), cache.has.remote("t")]) == [(True, 2), True]
+
+
+def test_answers_mix_with_references(cache: Any) -> None:
+    get(work.chia_remote(5, _chia_tag="t"))
+    found, pending = cache.read.chia_remote("t"), work.chia_remote(6)
+    assert get([pending, found]) == [6, (True, 5)]
+    done, rest = chia_wait([pending, found], num_returns=2, timeout=LONG)
+    assert {id(ref) for ref in done} == {id(pending), id(found)} and rest == []
+    assert get(work.chia_remote(found)) == (True, 5), "an argument arrives as its value"
+    assert get(work.chia_remote(cache)).has.chia_remote_blocking("t")
+
+
+def test_a_value_of_a_reference_is_written(cache: Any) -> None:
+    assert get(cache.write.chia_remote("t", work.chia_remote(7))) is True
+    assert get(cache.read.chia_remote("t")) == (True, 7)
+
+
+def test_r21_a_restarted_cache_is_found_at_its_new_door(cache: Any) -> None:
+    get(work.chia_remote(1, _chia_tag="before"))
+    actor = ray.get_actor("chia.cache", namespace="chia")
+    os.kill(ray.get(actor.__ray_call__.remote(lambda _: os.getpid())), signal.SIGKILL)
+    assert get(work.chia_remote(2, _chia_tag="after"), timeout=LONG) == 2
+
+    deadline = time.monotonic() + LONG
+    while not isinstance(answer := cache.has.chia_remote("before"), Answer):
+        assert time.monotonic() < deadline, "the new door is not found"
+        with contextlib.suppress(ray.exceptions.RayActorError):
+            assert get(answer) is True
+        time.sleep(0.05)
+    assert get(answer) is True

@@ -1,0 +1,75 @@
+"""The direct way to a cache, and answers in the place of references, without Ray."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from chia import _native
+from chia.base._refs import Answer, chia_wait, get
+
+LONG = 60.0
+SECRET = bytes(range(32))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> _native.Store:
+    return _native.Store(_native.cache_init(tmp_path, 1 << 30, "relaxed", 0.2))
+
+
+@pytest.fixture
+def line(store: _native.Store) -> _native.Line:
+    return _native.Line(store.actor("127.0.0.1", SECRET).call("door", b""))
+
+
+@pytest.fixture
+def silent(store: _native.Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[_native.Line]:
+    """A line to a port where nobody answers: the last bytes of an answer are port and secret."""
+    door = store.actor("127.0.0.1", SECRET).call("door", b"")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        varint = bytes([port & 127 | 128, port >> 7 & 127 | 128, port >> 14])
+        yield _native.Line(door[:6] + varint + SECRET)
+
+
+def test_r14_what_is_written_directly_is_in_the_store(store: _native.Store, line: _native.Line) -> None:
+    array = np.arange(700_000, dtype=np.float64)
+    assert line.write(LONG, "large", [b"head", array.data], ("real", "f", 1.5)) == "stored"
+    assert line.write(LONG, "small", [b"ab", b"cd"], ("manual", None, None)) == "stored"
+    assert line.read(LONG, "large") == b"head" + array.tobytes()
+    assert line.read(LONG, "small") == b"abcd" and line.read(LONG, "gone") is None
+    assert line.has(LONG, "small") and not line.has(LONG, "gone")
+    facts = store.facts("large")
+    assert facts is not None
+    assert (facts["function"], facts["origin"], facts["compute_seconds"]) == ("f", "real", 1.5)
+
+
+def test_what_the_store_refuses_is_an_error_of_the_cache(store: _native.Store, line: _native.Line) -> None:
+    store.close()
+    with pytest.raises(_native.DispatchError):
+        line.has(LONG, "t")
+    assert line.is_open()
+
+
+def test_r12_a_silent_cache_is_a_time_out(silent: _native.Line) -> None:
+    with pytest.raises(TimeoutError):
+        silent.write(0.05, "t", [b"value"], ("manual", None, None))
+    assert not silent.is_open() and silent.wants_door() and not silent.wants_door()
+
+
+def test_answers_are_taken_as_references_are() -> None:
+    seen: list[Any] = []
+    one, two = Answer(int, "1"), Answer(int, "2")
+    assert get(one) == 1 and get([one, two], callback=seen.append) == [1, 2] and seen == [[1, 2]]
+    assert chia_wait([one, two]) == ([one], [two])
+    assert chia_wait([one, two], num_returns=2) == ([one, two], [])
+
+
+def test_an_answer_is_decoded_where_it_is_used() -> None:
+    broken = Answer(int, "x")
+    with pytest.raises(ValueError, match="x"):
+        get(broken)
