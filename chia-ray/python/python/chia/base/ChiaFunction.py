@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -60,6 +61,7 @@ class RemoteFunction(Generic[_P, _R]):
     def _prepare(self) -> None:
         self._name = _rule_name(self._function)
         self._signature = _signature(self._function)
+        self._positional = _positional(self._signature)
         self._remote: Any = None
         _names.add(self._name)
 
@@ -98,7 +100,7 @@ class RemoteFunction(Generic[_P, _R]):
         hooks = self._hooks(kwargs)
         args = tuple(map(_argument, (*self._bound, *args)))
         kwargs = {name: _argument(value) for name, value in kwargs.items()}
-        if self._signature is not None:
+        if self._signature is not None and (kwargs or len(args) not in self._positional):
             self._signature.bind(*args, **kwargs)
         remote = self._remote or self._ray_function()
         if display is not None:
@@ -202,6 +204,20 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
         return inspect.signature(function)
     except (TypeError, ValueError):
         return None
+
+
+def _positional(signature: inspect.Signature | None) -> range:
+    """How many arguments without a name are right, where no others are given: the usual case, which is
+    checked at a glance.
+    """
+    known = list(signature.parameters.values()) if signature is not None else []
+    named = [one for one in known if one.kind is one.KEYWORD_ONLY]
+    if any(one.default is one.empty for one in named):
+        return range(0)
+    places = [one for one in known if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    needed = [one for one in places if one.default is one.empty]
+    endless = any(one.kind is one.VAR_POSITIONAL for one in known)
+    return range(len(needed), sys.maxsize if endless else len(places) + 1)
 
 
 @overload
