@@ -27,7 +27,7 @@ cache:
 bypass:
   replayed: true
 """
-ROUNDS, CALLS = 15, 40
+ROUNDS, CALLS = 45, 20
 MEGABYTES = 300
 
 

@@ -16,8 +16,10 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A door that is there opens within this time.
 const CONNECT: Duration = Duration::from_secs(1);
-/// How long a lost door is left alone once the actor was asked for it.
+/// How long a lost door is left alone once the actor was asked for it: twice as long each time, where
+/// something stands in the way for good.
 const AGAIN: Duration = Duration::from_secs(10);
+const AGAIN_MAX: Duration = Duration::from_secs(600);
 /// So many connections are kept.
 const KEPT: usize = 8;
 
@@ -40,13 +42,14 @@ struct State {
     door: Option<Door>,
     kept: Vec<Talk>,
     ask_again: Instant,
+    pause: Duration,
 }
 
 impl CacheLine {
     /// The way through a door. Nothing is connected before something is asked.
     #[must_use]
     pub fn new(door: Option<Door>) -> Self {
-        let state = State { door, kept: Vec::new(), ask_again: Instant::now() };
+        let state = State { door, kept: Vec::new(), ask_again: Instant::now(), pause: AGAIN };
         Self { state: Mutex::new(state) }
     }
 
@@ -63,7 +66,8 @@ impl CacheLine {
         let mut state = self.lock();
         let wants = state.door.is_none() && Instant::now() >= state.ask_again;
         if wants {
-            state.ask_again = Instant::now() + AGAIN;
+            state.ask_again = Instant::now() + state.pause;
+            state.pause = AGAIN_MAX.min(2 * state.pause);
         }
         wants
     }
@@ -171,6 +175,7 @@ impl CacheLine {
 
     fn keep(&self, door: &Door, talk: Talk) {
         let mut state = self.lock();
+        state.pause = AGAIN;
         if state.door.as_ref() == Some(door) && state.kept.len() < KEPT {
             state.kept.push(talk);
         }

@@ -14,7 +14,7 @@ use chia_ray::cluster::Cluster;
 
 use crate::figure::{Aim, Figure};
 use crate::report::Report;
-use crate::timing::{Side, interleaved, median};
+use crate::timing::{Side, interleaved_long, median};
 use baseline::Python;
 use calls::{Loop, Way};
 
@@ -70,7 +70,7 @@ fn round_trips(
         ours_by(Way::Provided),
         ours_by(Way::Replayed),
     ];
-    let medians = interleaved(&mut sides);
+    let medians = interleaved_long(&mut sides);
     let [task, actor, untagged, uncached, cached, provided, replayed] = medians[..] else { return };
     let aimed = |name: &str, ours, reference, at_most| {
         Figure::versus(format!("round trip, {name}"), "ns", ours, reference)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from chia.base._scope import Site
 _TELL = 1.0
 
 _lines: dict[bytes, _native.Line] = {}
+# A connection serves one process: answers to two of them would be mixed up.
+os.register_at_fork(after_in_child=_lines.clear)
 
 
 def line(site: Site, reach: Callable[[Site], Any]) -> _native.Line | None:
