@@ -100,8 +100,15 @@ pub struct CacheEntry<T> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct CacheSite {
     name: String,
-    /// The door that the actor had when the loop started.
-    pub(crate) door: Option<Door>,
+    /// The door that the actor told when the loop started, packed as it was told.
+    door: Bytes,
+}
+
+impl CacheSite {
+    /// The door, if the cache has one.
+    pub(crate) fn door(&self) -> Option<Door> {
+        Door::from_answer(&self.door).ok().flatten()
+    }
 }
 
 /// The shared cache of a backend, reached from drivers, tasks and conditions alike.
@@ -123,8 +130,8 @@ impl CacheClient {
     /// [`ErrorKind::Cache`] with what stands in the way.
     pub async fn start(backend: Arc<dyn Backend>, options: CacheOptions) -> Result<Self> {
         let init = options.init()?;
-        let (client, door) = Self::attach(backend, init).await?;
-        let line = door.map(|door| Arc::new(CacheLine::new(Some(door))));
+        let (client, site) = Self::attach(backend, init).await?;
+        let line = site.door().map(|door| Arc::new(CacheLine::new(Some(door))));
         Ok(Self { line, ..client })
     }
 
@@ -133,11 +140,10 @@ impl CacheClient {
         backend: Arc<dyn Backend>,
         options: CacheOptions,
     ) -> Result<CacheSite> {
-        let (client, door) = Self::attach(backend, options.init()?).await?;
-        Ok(CacheSite { name: client.name().to_owned(), door })
+        Self::attach(backend, options.init()?).await.map(|(_, site)| site)
     }
 
-    async fn attach(backend: Arc<dyn Backend>, init: CacheInit) -> Result<(Self, Option<Door>)> {
+    async fn attach(backend: Arc<dyn Backend>, init: CacheInit) -> Result<(Self, CacheSite)> {
         let init = init.to_bytes()?;
         let spec = ActorSpec {
             name: Some(CACHE_NAME.to_owned()),
@@ -154,8 +160,8 @@ impl CacheClient {
         };
         let actor = Arc::new(Mutex::new(Some(backend.actor(spec).await?)));
         let client = Self { backend, name: CACHE_NAME.into(), actor, line: None };
-        let door = Door::from_answer(&client.call("attach", init, Vec::new()).await?)?;
-        Ok((client, door))
+        let door = client.call("attach", init, Vec::new()).await?;
+        Ok((client, CacheSite { name: CACHE_NAME.to_owned(), door }))
     }
 
     /// The cache of a loop, whether or not it is alive now. `line` is the way through the site's door,

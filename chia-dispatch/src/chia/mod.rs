@@ -76,7 +76,7 @@ impl Chia {
     ) -> Self {
         registry.worker().learn(&rules);
         let cache = rules.data.cache.as_ref().map(|site| {
-            let line = site.door.as_ref().map(|door| registry.worker().line(door));
+            let line = site.door().map(|door| registry.worker().line(door));
             CacheClient::reach(Arc::clone(&backend), site, line)
         });
         Self(Arc::new(Inner {

@@ -60,10 +60,10 @@ impl WorkerState {
     }
 
     /// The way through a cache's door, with its connections.
-    pub(crate) fn line(&self, door: &Door) -> Arc<CacheLine> {
+    pub(crate) fn line(&self, door: Door) -> Arc<CacheLine> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = || Arc::new(CacheLine::new(Some(door.clone())));
-        Arc::clone(lines.get_or_insert(door.clone(), made))
+        let key = door.clone();
+        Arc::clone(lines.get_or_insert(key, || Arc::new(CacheLine::new(Some(door)))))
     }
 
     /// Saves the compiling where driver and worker are one process.

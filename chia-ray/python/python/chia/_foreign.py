@@ -137,10 +137,11 @@ def _brought(shared: Shared) -> tuple[BypassState, _native.Rules, Site | None]:
     config = json.dumps(loop["config"]).encode()
     state = BypassState(config, providers, conditions, loop["files"], loop["strict"])
     rules = _scope.compiled(*state[:3])
-    if loop["cache"] is None:
+    cache, patience = loop["cache"], loop["write_timeout"]
+    if cache is None:
         return state, rules, None
-    patience = loop["write_timeout"]
-    return state, rules, Site(loop["cache"], OWN, patience["secs"] + patience["nanos"] / 1e9, None)
+    seconds = patience["secs"] + patience["nanos"] / 1e9
+    return state, rules, Site(cache["name"], OWN, seconds, None, bytes(cache["door"]))
 
 
 def _replacement(function: str, how: dict[str, Any]) -> Callable[..., Any]:
