@@ -144,9 +144,22 @@ class Requests(ABC):
             waiting.discard(frame.id)
             if not waiting and self._gets.get(id) is waiting:
                 self._gets.pop(id, None)
-            self.answer(frame.id, outcome)
+            actor = self._actors.get(self._called.get(id, 0))
+            if actor is not None and isinstance(outcome, ray.exceptions.RayActorError):
+                self._answer_of_dead(frame.id, actor, outcome)
+            else:
+                self.answer(frame.id, outcome)
 
         self.when_done(known, done)
+
+    def _answer_of_dead(self, request: int, actor: Any, outcome: Outcome) -> None:
+        """Tells of an actor's death once Ray has taken note: the next call is the next one's."""
+
+        def tell() -> None:
+            _until_settled(actor)
+            self.answer(request, outcome)
+
+        threading.Thread(target=tell, daemon=True).start()
 
     def _ready(self, frame: Frame) -> None:
         id, _ = _wire.read_u64(frame.body, 0)
@@ -252,10 +265,17 @@ class Requests(ABC):
 def _kill_and_wait(handle: Any) -> None:
     """Kills an actor and waits until its calls fail: only then is its name free."""
     ray.kill(handle)
+    _until_settled(handle, may_live=False)
+
+
+def _until_settled(handle: Any, *, may_live: bool = True) -> None:
+    """Waits until an actor is dead for good, or lives again."""
     deadline = time.monotonic() + _KILL
     while time.monotonic() < deadline:
         try:
             ray.get(handle.ready.remote(), timeout=1)
+            if may_live:
+                return
         except ray.exceptions.ActorDiedError:
             return
         except Exception:
