@@ -1,14 +1,16 @@
-"""The direct way to a cache, without Ray."""
+"""The direct way to a cache, and answers in the place of references, without Ray."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from chia import _native
+from chia.base._refs import Answer, chia_wait, get
 
 LONG = 60.0
 SECRET = bytes(range(32))
@@ -57,3 +59,17 @@ def test_r12_a_silent_cache_is_a_time_out(silent: _native.Line) -> None:
     with pytest.raises(TimeoutError):
         silent.write(0.05, "t", [b"value"], ("manual", None, None))
     assert not silent.is_open() and silent.wants_door() and not silent.wants_door()
+
+
+def test_answers_are_taken_as_references_are() -> None:
+    seen: list[Any] = []
+    one, two = Answer(int, "1"), Answer(int, "2")
+    assert get(one) == 1 and get([one, two], callback=seen.append) == [1, 2] and seen == [[1, 2]]
+    assert chia_wait([one, two]) == ([one], [two])
+    assert chia_wait([one, two], num_returns=2) == ([one, two], [])
+
+
+def test_an_answer_is_decoded_where_it_is_used() -> None:
+    broken = Answer(int, "x")
+    with pytest.raises(ValueError, match="x"):
+        get(broken)

@@ -14,7 +14,7 @@ from ray import cloudpickle
 
 from chia.base import _scope
 from chia.base._actors import ChiaActorHandle, ChiaMethod, chia_actor, passed
-from chia.base._refs import ObjectRefCallback, chia_wait, get
+from chia.base._refs import ObjectRefCallback, chia_wait, get, settled_answer
 from chia.base._run import Hooks, Ticket, run, run_generator
 
 __all__ = [
@@ -98,8 +98,8 @@ class RemoteFunction(Generic[_P, _R]):
         tag = kwargs.pop("_chia_tag", None) or self._options.get("_chia_tag")
         display = kwargs.pop("_chia_display_name", None) or self._options.get("_chia_display_name")
         hooks = self._hooks(kwargs)
-        args = tuple(map(passed, (*self._bound, *args)))
-        kwargs = {name: passed(value) for name, value in kwargs.items()}
+        args = tuple(map(_argument, (*self._bound, *args)))
+        kwargs = {name: _argument(value) for name, value in kwargs.items()}
         if self._signature is not None and (kwargs or len(args) not in self._positional):
             self._signature.bind(*args, **kwargs)
         remote = self._remote or self._ray_function()
@@ -168,6 +168,13 @@ class RemoteFunction(Generic[_P, _R]):
             body = _remote_body(self._function)
             self._remote = ray.remote(**own)(body) if own else ray.remote(body)
         return self._remote
+
+
+def _argument(given: Any) -> Any:
+    """An argument as it is passed on. Of what the cache has answered that is the value, as it is of a
+    reference.
+    """
+    return passed(settled_answer(given))
 
 
 def _remote_body(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from typing import Any
 
 import ray
@@ -10,9 +11,9 @@ import ray
 from chia import _native
 from chia.base import _lines, _scope, _writes
 from chia.base._actors import ChiaActorHandle, ChiaMethod
-from chia.base._refs import get
+from chia.base._refs import Answer, get, settled_answer
 from chia.base._scope import ANY_CACHE, Site
-from chia.base._values import Stored, encode, parts, was_stored
+from chia.base._values import encode, parts, was_stored
 
 _log = logging.getLogger("chia.cache")
 
@@ -27,9 +28,10 @@ class CacheHandle(ChiaActorHandle):
     ``evict(tag)``, ``flush()``, ``keys()``, ``size_bytes()``, ``facts(tag)``, ``stats()``; and
     ``get_config()`` gives the loop's cache rules.
 
-    ``remote`` is a call of the Ray actor. ``chia_remote`` of ``write``, ``read`` and ``has`` asks the
-    cache directly where it can, at a fraction of the cost, and returns when it has answered. Both give
-    a plain ObjectRef.
+    ``remote`` is a call of the Ray actor and returns its ObjectRef. ``chia_remote`` of ``write``,
+    ``read`` and ``has`` asks the cache directly where it can, at a fraction of the cost: what it
+    returns is for ``get``, ``chia_wait`` and as an argument of any call; a ``ray.put`` of it would cost
+    more than is saved.
     """
 
     _site: Site
@@ -72,21 +74,19 @@ class _Direct(ChiaMethod):
         self._handle = handle
         self._site = site
 
-    def ask(self, line: _native.Line, *args: Any) -> Any:
-        """The answer, asked directly."""
+    def ask(self, line: _native.Line, *args: Any) -> Answer:
+        """Asks directly."""
         raise NotImplementedError
 
     def chia_remote(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Asks the cache. Returns a reference to the answer."""
+        """Asks the cache. ``get`` gives the answer."""
         line = _lines.line(self._site, _writes.reach)
         if line is not None:
             try:
-                answer = self.ask(line, *args, **kwargs)
+                return self.ask(line, *args, **kwargs)
             except (OSError, _native.DispatchError) as error:
                 # What the cache itself cannot do, the actor will say to whoever gets it.
                 _log.debug("the cache does not answer directly: %s", error)
-            else:
-                return ray.put(answer)
         return self.remote(*args, **kwargs)
 
     def chia_remote_blocking(self, /, *args: Any, **kwargs: Any) -> Any:
@@ -97,8 +97,9 @@ class _Direct(ChiaMethod):
 class _Write(_Direct):
     name = "write"
 
-    def ask(self, line: _native.Line, tag: str, data: Any) -> bool:
-        return was_stored(line.write(_PATIENCE, tag, parts(encode(data)), ("manual", None, None)))
+    def ask(self, line: _native.Line, tag: str, data: Any) -> Answer:
+        written = line.write(_PATIENCE, tag, parts(encode(settled_answer(data))), ("manual", None, None))
+        return Answer(was_stored, written)
 
     def chia_remote(self, tag: str, data: Any) -> Any:
         # The value of a reference need not travel through here.
@@ -108,25 +109,28 @@ class _Write(_Direct):
     def remote(self, tag: str, data: Any) -> Any:
         if isinstance(data, ray.ObjectRef):
             return self._method.remote(tag, data)
-        return self._handle.write_manual.remote(tag, encode(data))
+        return self._handle.write_manual.remote(tag, encode(settled_answer(data)))
 
 
 class _Read(_Direct):
     name = "read"
 
-    def ask(self, line: _native.Line, tag: str | None) -> tuple[bool, Any]:
-        data = None if tag is None else line.read(_PATIENCE, tag)
-        return (False, None) if data is None else (True, Stored(data))
+    def ask(self, line: _native.Line, tag: str | None) -> Answer:
+        return Answer(_found, None if tag is None else line.read(_PATIENCE, tag))
 
 
 class _Has(_Direct):
     name = "has"
 
-    def ask(self, line: _native.Line, tag: str | None) -> bool:
-        return tag is not None and line.has(_PATIENCE, tag)
+    def ask(self, line: _native.Line, tag: str | None) -> Answer:
+        return Answer(bool, tag is not None and line.has(_PATIENCE, tag))
 
 
 class _GetConfig(ChiaMethod):
     def remote(self) -> Any:
         cache = _scope.current().cache
         return self._method.remote(None if cache is None else cache.state.rules)
+
+
+def _found(data: bytes | None) -> tuple[bool, Any]:
+    return (False, None) if data is None else (True, pickle.loads(data))

@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import ray
+
+
+class Answer:
+    """What the cache has answered already. ``get`` and ``chia_wait`` take it as they take a reference."""
+
+    def __init__(self, decode: Callable[..., Any], *given: Any) -> None:
+        self._decode = decode
+        self._given = given
+
+    def value(self) -> Any:
+        """The answer, decoded where it is used."""
+        return self._decode(*self._given)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Arrives as its value, wherever it is sent."""
+        return self._decode, self._given
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """As a reference in an async task."""
+        return self.value()
+        yield
+
+
+def settled_answer(given: Any) -> Any:
+    """The value of an answer, in the place of it; anything else as it is."""
+    return given.value() if isinstance(given, Answer) else given
 
 
 class ObjectRefCallback:
@@ -23,10 +49,10 @@ def get(refs: Any, timeout: float | None = None, callback: Callable[[Any], objec
     ``ray.exceptions.GetTimeoutError`` when time runs out; the call goes on then.
     """
     if isinstance(refs, (list, tuple)):
-        values = ray.get([_plain(ref) for ref in refs], timeout=timeout)
+        values = _values([_plain(ref) for ref in refs], timeout)
         pairs = zip(refs, values, strict=True)
     else:
-        values = ray.get(_plain(refs), timeout=timeout)
+        values = refs.value() if isinstance(refs, Answer) else ray.get(_plain(refs), timeout=timeout)
         pairs = zip([refs], [values], strict=True)
     for ref, value in pairs:
         if isinstance(ref, ObjectRefCallback) and ref.callback is not None:
@@ -43,9 +69,20 @@ def chia_wait(
     fetch_local: bool = True,
 ) -> tuple[list[Any], list[Any]]:
     """As ``ray.wait``: those that are done, and the others. Takes ObjectRefCallbacks as well."""
-    given = {_plain(ref): ref for ref in refs}
-    done, rest = ray.wait(list(given), num_returns=num_returns, timeout=timeout, fetch_local=fetch_local)
-    return [given[ref] for ref in done], [given[ref] for ref in rest]
+    answers = [ref for ref in refs if isinstance(ref, Answer)]
+    pending = [ref for ref in refs if not isinstance(ref, Answer)]
+    if len(answers) >= num_returns:
+        return answers[:num_returns], [*answers[num_returns:], *pending]
+    given = {_plain(ref): ref for ref in pending}
+    wanted = num_returns - len(answers)
+    done, rest = ray.wait(list(given), num_returns=wanted, timeout=timeout, fetch_local=fetch_local)
+    return answers + [given[ref] for ref in done], [given[ref] for ref in rest]
+
+
+def _values(refs: list[Any], timeout: float | None) -> list[Any]:
+    pending = [ref for ref in refs if not isinstance(ref, Answer)]
+    fetched = iter(ray.get(pending, timeout=timeout))
+    return [ref.value() if isinstance(ref, Answer) else next(fetched) for ref in refs]
 
 
 def _plain(ref: Any) -> Any:
