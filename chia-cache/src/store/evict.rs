@@ -138,3 +138,38 @@ impl Inner {
         Ok(keys)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use crate::io::sim::Sim;
+    use crate::store::inner::Tuning;
+    use crate::{ByteSize, Durability, NewEntry, Options, Origin, Store};
+
+    /// Who goes next is looked up from a cursor, which starts anew when a fold has moved the entries.
+    #[test]
+    fn r15_the_oldest_goes_first_across_folds() {
+        const ROOM: usize = 8;
+        let options = Options::new(ByteSize::new(10 * ROOM as u64)).durability(Durability::Relaxed);
+        let tuning = Tuning { fold_at: 1 << 20, sync_all_from: 2, threads: false };
+        let disk = Arc::new(Sim::default());
+        let store = Store::open_with(disk, Path::new("/cache"), options, tuning).unwrap();
+        let mut newest = VecDeque::new();
+        for number in 10..99 {
+            let tag = format!("{number}");
+            store.write(&tag, &[0; 8], &NewEntry::new(Origin::Real)).unwrap();
+            newest.push_back(tag);
+            if newest.len() > ROOM {
+                newest.pop_front();
+            }
+            assert_eq!(store.keys().unwrap(), Vec::from_iter(newest.iter().cloned()));
+            // Between two folds the whole index goes, or half of it.
+            if number % 11 == 0 || number % 15 == 0 {
+                store.inner().upkeep(true).unwrap();
+            }
+        }
+    }
+}
