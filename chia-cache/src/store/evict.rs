@@ -160,7 +160,7 @@ mod tests {
         let mut newest = VecDeque::new();
         for number in 10..99 {
             let tag = format!("{number}");
-            store.write(&tag, &[0; 8], &NewEntry::new(Origin::Real)).unwrap();
+            store.write(&tag, [0; 8], &NewEntry::new(Origin::Real)).unwrap();
             newest.push_back(tag);
             if newest.len() > ROOM {
                 newest.pop_front();
