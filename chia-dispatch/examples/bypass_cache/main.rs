@@ -1,8 +1,10 @@
 //! Populate, then replay: run it twice. See `rules.yaml` for what is kept and what is replayed.
 //!
 //! ```console
-//! $ cargo run --example bypass_cache -- --flush   # cold: 16 calls run, 16 results are kept
-//! $ cargo run --example bypass_cache              # warm: 8 run, 8 are replayed
+//! $ # cold: 16 calls run, 16 results are kept
+//! $ cargo run -p chia-dispatch --example bypass_cache -- --flush
+//! $ # warm: 8 run, 8 are replayed
+//! $ cargo run -p chia-dispatch --example bypass_cache
 //! ```
 
 #[path = "../common/mod.rs"]

@@ -3,7 +3,7 @@
 //! it repeats no finished step. Needs the system C compiler `cc`.
 //!
 //! ```console
-//! $ cargo run --example design_space
+//! $ cargo run -p chia-dispatch --example design_space
 //! ```
 
 #[path = "../common/mod.rs"]

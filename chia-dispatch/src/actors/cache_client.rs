@@ -50,8 +50,9 @@ pub struct CacheOptions {
 }
 
 impl CacheOptions {
-    /// A cache of a size (`"4 GB"`; units are powers of 1024) in a directory of the driver's node.
-    /// A size that cannot be read is reported when the cache starts.
+    /// A cache of a size (`"4 GB"`; units are powers of 1024) in a directory of the node that leads the
+    /// cluster, which is the driver's own where there is no other. A relative path is taken from the
+    /// driver's folder. A size that cannot be read is reported when the cache starts.
     pub fn new(size: &str, dir: impl Into<PathBuf>) -> Self {
         Self {
             size: size.parse().map_err(|error: chia_cache::ParseByteSizeError| error.to_string()),
