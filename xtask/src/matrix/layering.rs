@@ -3,11 +3,11 @@
 use super::cell::{Cell, Verdict};
 use crate::repo;
 
-const YAML: &[&str] = &["yaml_serde", "serde_yaml", "libyaml-rs", "unsafe-libyaml"];
+const YAML: &[&str] = &["saphyr-parser", "yaml_serde", "serde_yaml"];
 const RAY: &[&str] = &["chia-ray", "pyo3", "pyo3-ffi"];
 const TOKIO: &[&str] = &["tokio"];
 const REDB: &[&str] = &["redb"];
-const REGEX: &[&str] = &["regex", "fancy-regex"];
+const REGEX: &[&str] = &["regex", "regex-automata", "fancy-regex"];
 
 /// A crate, the features to look at, and the packages that must not be below it.
 struct Layer {

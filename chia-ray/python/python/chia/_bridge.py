@@ -142,6 +142,8 @@ def _greet(address: str) -> None:
     if address == "auto":
         return
     with _touch(address) as peer:
+        if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+            return
         peer.settimeout(_GREETING)
         try:
             peer.sendall(_HTTP2)

@@ -141,7 +141,7 @@ def _brought(shared: Shared) -> tuple[BypassState, _native.Rules, Site | None]:
     if cache is None:
         return state, rules, None
     seconds = patience["secs"] + patience["nanos"] / 1e9
-    return state, rules, Site(cache["name"], OWN, seconds, None, bytes(cache["door"]))
+    return state, rules, Site(cache["name"], OWN, seconds, bytes(cache["door"]))
 
 
 def _replacement(function: str, how: dict[str, Any]) -> Callable[..., Any]:

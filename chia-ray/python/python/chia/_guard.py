@@ -36,16 +36,23 @@ def _end(mark: bytes) -> None:
     """Kills until nobody is left. Ray's own end would wait for what runs; stores survive a kill."""
     deadline = time.monotonic() + _PATIENCE
     known: set[int] = set()
+    beyond: set[int] = set()
     while time.monotonic() < deadline:
         # Some of Ray's daemons overwrite their environment, so we remember who was below whom.
         parents = _parents()
         known |= {pid for pid in parents if mark in _environment(pid)}
         known |= {pid for pid in parents if _is_below(pid, known, parents)}
-        if not known & parents.keys():
+        left = (known & parents.keys()) - beyond
+        if not left:
             return
-        for pid in known & parents.keys():
-            with contextlib.suppress(ProcessLookupError):
+        for pid in left:
+            try:
                 os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            except PermissionError:
+                # Somebody else's, who was started by ours.
+                beyond.add(pid)
         time.sleep(0.02)
 
 

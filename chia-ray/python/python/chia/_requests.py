@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 import time
@@ -27,7 +26,12 @@ _PREPARED = 4096
 # Seconds until a killed actor counts as gone in any case.
 _KILL = 10.0
 # Seconds until an actor has been told of a cancellation, at most.
-_KNOWN = 5.0
+_KNOWN = 2.0
+
+
+def _unknown(frame: Frame) -> None:
+    text = f"a request of kind {frame.kind} is not served here; bodies in Python run in tasks, not in actors"
+    raise ChiaError.new("unsupported", text)
 
 
 class Requests(ABC):
@@ -44,6 +48,7 @@ class Requests(ABC):
         self._shared: dict[bytes, Shared | None] = {b"": None}
         self._functions: dict[tuple[bytes, bool], Any] = {}
         self._counter: Any = None
+        self._silent: set[int] = set()
         self._prepared: dict[tuple[bytes, bytes], Callable[..., Any]] = {}
         self._serve: dict[int, Callable[[Frame], None]] = {
             _wire.SUBMIT: self._submit,
@@ -71,7 +76,7 @@ class Requests(ABC):
     def handle(self, frame: Frame) -> None:
         """Serves one request. What goes wrong is the answer, or the error of the new object."""
         try:
-            self._serve[frame.kind](frame)
+            self._serve.get(frame.kind, _unknown)(frame)
         except Exception as error:
             if frame.kind in (_wire.SUBMIT, _wire.PUT, _wire.CALL_ACTOR):
                 self._objects[frame.id] = error
@@ -176,18 +181,27 @@ class Requests(ABC):
             return
         cancelled = ChiaError.new("cancelled", "the task was cancelled")
         self._objects[frame.id] = cancelled
-        actor = self._actors.get(self._called.get(frame.id, 0))
+        number = self._called.get(frame.id, 0)
+        actor = self._actors.get(number)
         if hasattr(actor, "cancel"):
-            self._cancel_call(actor, known)
+            self._cancel_call(number, actor, known)
         else:
             ray.cancel(known, recursive=False)
         for request in tuple(self._gets.pop(frame.id, ())):
             self.answer(request, cancelled)
 
-    def _cancel_call(self, actor: Any, call: ray.ObjectRef[bytes]) -> None:
+    def _cancel_call(self, number: int, actor: Any, call: ray.ObjectRef[bytes]) -> None:
         """Returns when the actor knows: from then on the call does not begin."""
-        with contextlib.suppress(ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
-            ray.get(actor.cancel.remote(call.task_id().hex()), timeout=_KNOWN)
+        told = actor.cancel.remote(call.task_id().hex())
+        if number in self._silent:
+            return
+        try:
+            ray.get(told, timeout=_KNOWN)
+        except ray.exceptions.GetTimeoutError:
+            # Nobody else waits behind an actor that is being restarted, say, more than once.
+            self._silent.add(number)
+        except ray.exceptions.RayActorError:
+            return
 
     def end(self, within: float) -> None:
         """Cancels all that runs or waits, and waits until it has ended or the time is over."""
@@ -204,6 +218,7 @@ class Requests(ABC):
         self._objects.pop(frame.id, None)
         self._called.pop(frame.id, None)
         self._actors.pop(frame.id, None)
+        self._silent.discard(frame.id)
 
     def _share(self, frame: Frame) -> None:
         hash = frame.body[:16]
@@ -278,7 +293,10 @@ def _until_settled(handle: Any, *, may_live: bool = True) -> None:
                 return
         except ray.exceptions.ActorDiedError:
             return
-        except Exception:
+        except Exception as error:
+            # One whose constructor fails answers so, and lives.
+            if may_live and isinstance(error, ray.exceptions.RayTaskError):
+                return
             time.sleep(0.01)
 
 

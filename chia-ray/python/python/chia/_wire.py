@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import select
 import socket
 import struct
 import threading
+from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -39,6 +42,8 @@ MAX_BODY: Final = 0x7FFF_FFFF
 
 Part = bytes | bytearray | memoryview
 
+# Linux takes so many buffers at a time.
+_PARTS: Final = 1024
 _HEAD: Final = struct.Struct("<IBQQ")
 _U32: Final = struct.Struct("<I")
 _U64: Final = struct.Struct("<Q")
@@ -152,22 +157,17 @@ class Channel:
     def send(self, kind: int, id: int, *body: Part) -> None:
         """Writes a frame whose body has these parts. A closed peer is the reader's business."""
         head = _HEAD.pack(17 + sum(map(len, body)), kind, id, 0)
-        with self._write_lock:
-            try:
-                self._write([head, *body])
-            except OSError:
-                return
+        with self._write_lock, contextlib.suppress(ConnectionError):
+            self._write([head, *body])
 
     def _write(self, parts: list[Part]) -> None:
-        size = sum(map(len, parts))
-        sent = self._sock.sendmsg(parts)
-        while sent < size:
-            views = [memoryview(part) for part in parts]
-            while views and sent >= len(views[0]):
-                sent -= len(views.pop(0))
-            views[0] = views[0][sent:]
-            parts, size = list(views), sum(map(len, views))
-            sent = self._sock.sendmsg(parts)
+        left = deque(memoryview(part) for part in parts if len(part))
+        while left:
+            sent = self._sock.sendmsg(list(itertools.islice(left, _PARTS)))
+            while left and sent >= len(left[0]):
+                sent -= len(left.popleft())
+            if sent:
+                left[0] = left[0][sent:]
 
     def receive(self, timeout: float | None = None) -> Frame | None:
         """The next frame; None when there is none for ``timeout`` seconds."""

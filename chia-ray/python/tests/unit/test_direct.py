@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from chia import _native
-from chia.base._refs import Answer, chia_wait, get
+from chia.base._refs import Answer, ObjectRefCallback, chia_wait, get
 
 LONG = 60.0
 SECRET = bytes(range(32))
@@ -66,6 +66,8 @@ def test_answers_are_taken_as_references_are() -> None:
     one, two = Answer(int, "1"), Answer(int, "2")
     assert get(one) == 1 and get([one, two], callback=seen.append) == [1, 2] and seen == [[1, 2]]
     assert chia_wait([one, two]) == ([one], [two])
+    wrapped = ObjectRefCallback(two, seen.append)
+    assert get(wrapped) == 2 and seen[1:] == [2] and chia_wait([wrapped]) == ([wrapped], [])
     assert chia_wait([one, two], num_returns=2) == ([one, two], [])
 
 

@@ -13,7 +13,7 @@ from chia.base._scope import Site
 from chia.base._values import Buffers, HoldsReferenceError, Stored, encode, parts
 from ray.exceptions import GetTimeoutError
 
-SITE = Site("chia.cache", "chia", 0.1, "id")
+SITE = Site("chia.cache", "chia", 0.1, b"")
 
 
 @pytest.fixture
@@ -103,3 +103,25 @@ def test_small_values_are_one_pickle_that_anyone_reads() -> None:
 def test_values_with_references_are_refused() -> None:
     with pytest.raises(HoldsReferenceError, match="ObjectRef"):
         encode({"ref": ray.ObjectRef(b"x" * 28)})
+
+
+def test_r12_behind_a_silent_door_the_actor_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent:
+        def write(self, *args: Any) -> str:
+            raise TimeoutError("nobody answers")
+
+    class Actor:
+        @property
+        def write_encoded(self) -> Actor:
+            return self
+
+        def remote(self, *args: Any) -> str:
+            return "stored"
+
+    monkeypatch.setattr(_writes._lines, "line", lambda *args: Silent())
+    monkeypatch.setattr(_writes, "reach", lambda site: Actor())
+    monkeypatch.setattr(ray, "get", lambda outcome, timeout: outcome)
+    entry = ("t", b"value", "real", "f", 0.1)
+    assert _writes._send(SITE._replace(write_timeout=60.0), entry) == "stored"
+    with pytest.raises(GetTimeoutError):
+        _writes._send(SITE._replace(write_timeout=0.0), entry)

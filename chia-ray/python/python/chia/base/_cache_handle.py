@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import pickle
 from typing import Any
@@ -18,7 +19,7 @@ from chia.base._values import encode, parts, was_stored
 _log = logging.getLogger("chia.cache")
 
 # After so many seconds without a direct answer the actor is asked.
-_PATIENCE = 60.0
+_PATIENCE = 10.0
 
 
 class CacheHandle(ChiaActorHandle):
@@ -64,6 +65,17 @@ class CacheHandle(ChiaActorHandle):
         return _GetConfig(self._handle.get_config)
 
 
+def _must_not_wait(tag: object = None) -> bool:
+    """Whether Ray is to wait: for a tag that is a reference, and for an event loop, which goes on."""
+    if isinstance(tag, ray.ObjectRef):
+        return True
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 class _Direct(ChiaMethod):
     """A method of the actor that has a direct way beside it."""
 
@@ -80,6 +92,8 @@ class _Direct(ChiaMethod):
 
     def chia_remote(self, /, *args: Any, **kwargs: Any) -> Any:
         """Asks the cache. ``get`` gives the answer."""
+        if _must_not_wait(*args[:1]):
+            return self.remote(*args, **kwargs)
         line = _lines.line(self._site, _writes.reach)
         if line is not None:
             try:

@@ -52,7 +52,8 @@ def get(refs: Any, timeout: float | None = None, callback: Callable[[Any], objec
         values = _values([_plain(ref) for ref in refs], timeout)
         pairs = zip(refs, values, strict=True)
     else:
-        values = refs.value() if isinstance(refs, Answer) else ray.get(_plain(refs), timeout=timeout)
+        ref = _plain(refs)
+        values = ref.value() if isinstance(ref, Answer) else ray.get(ref, timeout=timeout)
         pairs = zip([refs], [values], strict=True)
     for ref, value in pairs:
         if isinstance(ref, ObjectRefCallback) and ref.callback is not None:
@@ -69,8 +70,8 @@ def chia_wait(
     fetch_local: bool = True,
 ) -> tuple[list[Any], list[Any]]:
     """As ``ray.wait``: those that are done, and the others. Takes ObjectRefCallbacks as well."""
-    answers = [ref for ref in refs if isinstance(ref, Answer)]
-    pending = [ref for ref in refs if not isinstance(ref, Answer)]
+    answers = [ref for ref in refs if isinstance(_plain(ref), Answer)]
+    pending = [ref for ref in refs if not isinstance(_plain(ref), Answer)]
     if len(answers) >= num_returns:
         return answers[:num_returns], [*answers[num_returns:], *pending]
     given = {_plain(ref): ref for ref in pending}

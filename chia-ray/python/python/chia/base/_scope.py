@@ -29,16 +29,18 @@ class Site(NamedTuple):
     name: str
     namespace: str
     write_timeout: float
-    # Which start of the cache it is; None for whichever runs.
-    actor: str | None
-    # Where it can be reached directly.
+    # Where it can be reached directly, which is another place at each start; None for whichever runs.
     door: bytes | None = None
+
+    def __repr__(self) -> str:
+        # The door holds a secret.
+        return f"Site({self.name!r}, {self.namespace!r})"
 
 
 # The one cache of a cluster, for loops in Python and in Rust.
 CACHE, NAMESPACE = "chia.cache", "chia"
 # Whichever cache runs on the cluster.
-ANY_CACHE = Site(CACHE, NAMESPACE, 10.0, None)
+ANY_CACHE = Site(CACHE, NAMESPACE, 10.0)
 
 
 class BypassState(NamedTuple):

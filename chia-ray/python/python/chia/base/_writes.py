@@ -45,7 +45,7 @@ def reach(site: Site) -> Any:
             handle = ray.get_actor(site.name, site.namespace)
         except ValueError:
             raise RuntimeError("no cache is running: call start_cache first") from None
-        if site.actor is not None:
+        if site.door is not None:
             _handles[site] = handle
     return handle
 
@@ -91,10 +91,11 @@ def _send(site: Site, entry: tuple[Any, ...]) -> str:
     if line is not None:
         tag, data, *made = entry
         try:
-            return line.write(site.write_timeout, tag, parts(data), tuple(made))
-        except TimeoutError as error:
-            raise GetTimeoutError(str(error)) from None
+            return line.write(deadline - time.monotonic(), tag, parts(data), tuple(made))
         except OSError as error:
+            # A door behind a firewall is silent; the actor may have time left to answer.
+            if time.monotonic() >= deadline:
+                raise GetTimeoutError(str(error)) from None
             _log.debug("the cache does not answer at its door: %s", error)
     while True:
         try:

@@ -94,7 +94,7 @@ def start_cache(
         _log.warning("%s", warning)
     init = _init(size, cache_dir_path, units, durability)
     handle, door = _start(CACHE, namespace or NAMESPACE, init)
-    site = Site(CACHE, namespace or NAMESPACE, write_timeout, handle._actor_id.hex(), door)
+    site = Site(CACHE, namespace or NAMESPACE, write_timeout, door)
     _scope.current().cache = _scope.Cache(site, rules)
     return CacheHandle(handle, site)
 
