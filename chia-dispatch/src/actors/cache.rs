@@ -18,6 +18,9 @@ use crate::host::{Actor, TaskContext};
 /// The kind of actor that holds the cache.
 pub const CACHE_KIND: &str = "chia.cache";
 
+/// Calls that the cache takes at once; and so many requests at its door.
+pub(super) const CONCURRENCY: u32 = 32;
+
 /// What the cache actor is opened with, and what an attaching loop asks of a living one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheInit {

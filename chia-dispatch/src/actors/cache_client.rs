@@ -12,6 +12,7 @@ use chia_cache::{ByteSize, Durability, Facts, NewEntry, Origin, Stats, Written};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::cache::CONCURRENCY;
 use super::direct::{CacheLine, Door};
 use super::{CACHE_KIND, CacheInit, blocking, pack, unpack};
 use crate::backend::{
@@ -26,11 +27,12 @@ const CACHE_NAME: &str = "chia.cache";
 /// Values up to this size travel inside the request.
 const INLINE: usize = 64 * 1024;
 
-/// Calls that the cache takes at once.
-const CONCURRENCY: u32 = 32;
-
-/// After this time without an answer at the cache's door the way through the backend is tried.
+/// After this time without an answer at the cache's door the way through the backend is tried, unless
+/// who asks has less.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who was served already waits no longer than this for the next request's door.
+const DOOR: Duration = Duration::from_secs(1);
 
 /// Which cache a loop starts or attaches to.
 ///
@@ -98,17 +100,24 @@ pub struct CacheEntry<T> {
 }
 
 /// Where a loop's cache is, as it travels with the rules.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct CacheSite {
-    name: String,
+    pub(super) name: String,
     /// The door that the actor told when the loop started, packed as it was told.
-    door: Bytes,
+    pub(super) door: Bytes,
 }
 
 impl CacheSite {
     /// The door, if the cache has one.
     pub(crate) fn door(&self) -> Option<Door> {
         Door::from_answer(&self.door).ok().flatten()
+    }
+}
+
+impl fmt::Debug for CacheSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The packed door holds the secret.
+        write!(f, "CacheSite({}, {:?})", self.name, self.door())
     }
 }
 
@@ -121,6 +130,7 @@ pub struct CacheClient {
     name: Arc<str>,
     actor: Arc<Mutex<Option<ActorRef>>>,
     line: Option<Arc<CacheLine>>,
+    patience: Duration,
 }
 
 impl CacheClient {
@@ -160,7 +170,8 @@ impl CacheClient {
             },
         };
         let actor = Arc::new(Mutex::new(Some(backend.actor(spec).await?)));
-        let client = Self { backend, name: CACHE_NAME.into(), actor, line: None };
+        let name = CACHE_NAME.into();
+        let client = Self { backend, name, actor, line: None, patience: PATIENCE };
         let door = client.call("attach", init, Vec::new()).await?;
         Ok((client, CacheSite { name: CACHE_NAME.to_owned(), door }))
     }
@@ -172,7 +183,14 @@ impl CacheClient {
         site: &CacheSite,
         line: Option<Arc<CacheLine>>,
     ) -> Self {
-        Self { backend, name: site.name.as_str().into(), actor: Arc::default(), line }
+        let name = site.name.as_str().into();
+        Self { backend, name, actor: Arc::default(), line, patience: PATIENCE }
+    }
+
+    /// The same cache for who gives up after `patience`: so the thread at a silent door ends by then,
+    /// and the door counts as lost.
+    pub(crate) fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The name of the cache's actor.
@@ -195,8 +213,8 @@ impl CacheClient {
     /// A cache that does not answer, or cannot write.
     pub async fn write_bytes(&self, tag: &str, value: Bytes, entry: &NewEntry) -> Result<Written> {
         let (to, what, facts) = (tag.to_owned(), value.clone(), entry.clone());
-        let direct = move |line: &CacheLine| {
-            line.write(&to, what.len() as u64, &|to| to.write_all(&what), facts, PATIENCE)
+        let direct = move |line: &CacheLine, patience| {
+            line.write(&to, what.len() as u64, &|to| to.write_all(&what), facts, patience)
         };
         self.either_way(direct, self.write_through(tag, value, entry)).await
     }
@@ -217,7 +235,7 @@ impl CacheClient {
     /// [`ErrorKind::Decode`] when it is of another type, or a cache that does not answer.
     pub async fn read<T: Value>(&self, tag: &str) -> Result<Option<CacheEntry<T>>> {
         let about = tag.to_owned();
-        let direct = move |line: &CacheLine| line.read(&about, PATIENCE);
+        let direct = move |line: &CacheLine, patience| line.read(&about, patience);
         let through = async {
             let answer = self.call("read", pack(&tag, &[])?, Vec::new()).await?;
             let (facts, value): (Option<Facts>, Bytes) = unpack(&answer)?;
@@ -237,7 +255,7 @@ impl CacheClient {
         function: &str,
     ) -> Result<Result<(Bytes, Facts), String>> {
         let about = (tag.to_owned(), function.to_owned());
-        let direct = move |line: &CacheLine| line.replay(&about.0, &about.1, PATIENCE);
+        let direct = move |line: &CacheLine, patience| line.replay(&about.0, &about.1, patience);
         let through = async {
             let answer = self.call("replay", pack(&(tag, function), &[])?, Vec::new()).await?;
             let (found, value): (Result<Facts, String>, Bytes) = unpack(&answer)?;
@@ -252,7 +270,7 @@ impl CacheClient {
     /// A cache that does not answer.
     pub async fn has(&self, tag: &str) -> Result<bool> {
         let about = tag.to_owned();
-        let direct = move |line: &CacheLine| line.has(&about, PATIENCE);
+        let direct = move |line: &CacheLine, patience| line.has(&about, patience);
         self.either_way(direct, self.ask("has", &tag)).await
     }
 
@@ -320,13 +338,13 @@ impl CacheClient {
     /// Asks at the cache's door; where there is none, or it does not answer, through the backend.
     async fn either_way<T: Send + 'static>(
         &self,
-        direct: impl FnOnce(&CacheLine) -> io::Result<Result<T>> + Send + 'static,
+        direct: impl FnOnce(&CacheLine, Duration) -> io::Result<Result<T>> + Send + 'static,
         through: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let Some(line) = &self.line else { return through.await };
         if line.is_open() {
-            let way = Arc::clone(line);
-            match blocking(move || Ok(direct(&way))).await? {
+            let (way, patience) = (Arc::clone(line), self.patience);
+            match blocking(move || Ok(direct(&way, patience))).await? {
                 Ok(answer) => return answer,
                 Err(error) => tracing::debug!(%error, "the cache does not answer at its door"),
             }
@@ -334,8 +352,10 @@ impl CacheClient {
         let answer = through.await?;
         if line.wants_door() {
             // The next request is served either way.
-            let told = self.call("door", Bytes::new(), Vec::new()).await;
-            line.learn(told.and_then(|told| Door::from_answer(&told)).ok().flatten());
+            let told =
+                tokio::time::timeout(DOOR, self.call("door", Bytes::new(), Vec::new())).await;
+            let door = told.ok().and_then(|told| Door::from_answer(&told.ok()?).ok()?);
+            line.learn(door);
         }
         Ok(answer)
     }

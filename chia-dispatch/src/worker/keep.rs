@@ -25,6 +25,7 @@ impl Running<'_> {
         };
         let entry = NewEntry::new(origin).function(self.function).compute_time(made.took);
         let patience = self.chia.rules().data.write_timeout;
+        let cache = cache.within(patience);
         let written =
             tokio::time::timeout(patience, cache.write_bytes(tag, made.value.clone(), &entry));
         let result = written.await;

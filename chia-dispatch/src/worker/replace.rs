@@ -84,6 +84,7 @@ impl Running<'_> {
             return Err(miss(&"the cache is left alone after repeated time-outs"));
         }
         let patience = self.chia.rules().data.write_timeout;
+        let cache = cache.within(patience);
         let found = tokio::time::timeout(patience, cache.replay(tag, self.function)).await;
         breaker.note(found.is_err());
         let (value, facts): (Bytes, _) = match found {

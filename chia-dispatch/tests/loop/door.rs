@@ -21,11 +21,13 @@ const RULES: &str = "cache: {fresh: true}\nbypass: {fresh: {bypass: true, tags: 
 /// The calls that came through the backend.
 type Calls = Arc<Mutex<Vec<String>>>;
 
-/// A cache with a door that notes its calls, and may answer an attaching loop something else.
+/// A cache with a door that notes its calls, may answer an attaching loop something else, and may
+/// never answer one method.
 struct Noted {
     cache: Box<dyn Actor>,
     calls: Calls,
     attached: Option<Bytes>,
+    unanswered: &'static str,
 }
 
 #[async_trait]
@@ -34,20 +36,21 @@ impl Actor for Noted {
         self.calls.lock().unwrap().push(method.to_owned());
         match (&self.attached, method) {
             (Some(answer), "attach") => Ok(answer.clone()),
+            _ if method == self.unanswered => std::future::pending().await,
             _ => self.cache.call(method, payload, args).await,
         }
     }
 }
 
 /// A loop whose cache has a door.
-async fn start(dir: &Path, attached: Option<Bytes>) -> (Chia, Calls) {
+async fn start(dir: &Path, attached: Option<Bytes>, unanswered: &'static str) -> (Chia, Calls) {
     let calls = Calls::default();
     let noted = Arc::clone(&calls);
     let registry = registry().actor("noted", move |init, _| {
         let store = CacheInit::from_bytes(&init)?.open()?;
         let cache = serve_cache_at(store, Ipv4Addr::LOCALHOST.into(), [7; 32]);
         let (calls, attached) = (Arc::clone(&noted), attached.clone());
-        Ok(Box::new(Noted { cache, calls, attached }) as Box<dyn Actor>)
+        Ok(Box::new(Noted { cache, calls, attached, unanswered }) as Box<dyn Actor>)
     });
     let head = Resources::from([("cpu", 2.0)]);
     let backend =
@@ -84,7 +87,7 @@ async fn settled(chia: &Chia, tag: &str) -> (u64, Source, CacheWrite) {
 #[tokio::test(flavor = "multi_thread")]
 async fn r21_writes_reads_and_looks_go_through_the_door() {
     let dir = tempfile::tempdir().unwrap();
-    let (chia, calls) = start(dir.path(), None).await;
+    let (chia, calls) = start(dir.path(), None, "").await;
     let (value, source, write) = settled(&chia, "again1").await;
     assert_eq!((source, write), (Source::Ran, CacheWrite::Stored));
     chia.replay(&FRESH).unwrap();
@@ -98,15 +101,32 @@ async fn r21_writes_reads_and_looks_go_through_the_door() {
     assert_eq!(cache.keys().await.unwrap(), ["again1"], "it is one store");
 }
 
+/// What an attaching loop is told of a door.
+fn told(listener: &TcpListener) -> Bytes {
+    let address = listener.local_addr().unwrap();
+    postcard::to_stdvec(&Some((address, [7_u8; 32]))).unwrap().into()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn r21_a_door_that_is_gone_is_found_again_and_no_call_suffers() {
-    let dir = tempfile::tempdir().unwrap();
-    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-    let gone = postcard::to_stdvec(&Some((closed, [7_u8; 32]))).unwrap();
-    let (chia, calls) = start(dir.path(), Some(gone.into())).await;
-    for tag in ["a", "b", "c"] {
-        assert_eq!(settled(&chia, tag).await.2, CacheWrite::Stored, "{tag}");
+async fn r21_a_door_that_is_gone_or_silent_is_found_again_and_no_call_suffers() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let gone = told(&TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    for door in [gone, told(&silent)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (chia, calls) = start(dir.path(), Some(door), "").await;
+        for tag in ["a", "b", "c"] {
+            assert_eq!(settled(&chia, tag).await.2, CacheWrite::Stored, "{tag}");
+        }
+        assert!(chia.cache().unwrap().has("c").await.unwrap());
+        assert_eq!(*calls.lock().unwrap(), ["attach", "write", "door"], "one took the other way");
     }
-    assert!(chia.cache().unwrap().has("c").await.unwrap());
-    assert_eq!(*calls.lock().unwrap(), ["attach", "write", "door"], "one took the other way");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r12_a_cache_that_does_not_tell_its_door_costs_no_result() {
+    let dir = tempfile::tempdir().unwrap();
+    let gone = told(&TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let (chia, calls) = start(dir.path(), Some(gone), "door").await;
+    assert_eq!(settled(&chia, "a").await.2, CacheWrite::Stored);
+    assert_eq!(*calls.lock().unwrap(), ["attach", "write", "door"]);
 }

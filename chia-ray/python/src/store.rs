@@ -1,12 +1,13 @@
 //! The store.
 
+use std::ffi::CString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chia_cache::{ByteSize, Durability, Entry, Replay};
-use chia_dispatch::actors::{CacheInit, Secret, serve_cache_at};
-use pyo3::exceptions::PyValueError;
+use chia_dispatch::actors::{CacheInit, Secret, serve_cache, serve_cache_at};
+use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -62,12 +63,16 @@ impl Store {
     }
 
     /// The same store as the actor that loops in Rust speak to. Its door will be on this machine's
-    /// address `host`; `secret` is 32 random bytes.
-    fn actor(&self, host: &str, secret: Secret) -> PyResult<Actor> {
-        let host = host.parse().map_err(|_| {
-            PyValueError::new_err(format!("`{host}` is no address of this machine"))
-        })?;
-        Ok(Actor::new(serve_cache_at(self.inner.clone(), host, secret).into()))
+    /// address `host`; `secret` is 32 random bytes. Without an IP address it has no door, and is asked
+    /// through its actor.
+    fn actor(&self, py: Python<'_>, host: &str, secret: Secret) -> PyResult<Actor> {
+        let store = self.inner.clone();
+        let Ok(host) = host.parse() else {
+            let why = format!("the cache opens no door: `{host}` is no IP address");
+            PyErr::warn(py, &py.get_type::<PyUserWarning>(), &CString::new(why)?, 1)?;
+            return Ok(Actor::new(serve_cache(store).into()));
+        };
+        Ok(Actor::new(serve_cache_at(store, host, secret).into()))
     }
 
     /// Keeps a value, given as buffers that belong together. Returns what was done, in one word.

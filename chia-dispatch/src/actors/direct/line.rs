@@ -14,7 +14,7 @@ use super::{Answer, BUFFER, Door, Exactly, Request, check_greeting, greet};
 use super::{read_head, write_head};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A door that is there opens within this time.
+/// A door that is there opens within this time, greeting included.
 const CONNECT: Duration = Duration::from_secs(1);
 /// How long a lost door is left alone once the actor was asked for it: twice as long each time, where
 /// something stands in the way for good.
@@ -213,9 +213,11 @@ struct Talk(BufReader<Timed>);
 
 impl Talk {
     fn begin(door: &Door, deadline: Instant) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&door.address, CONNECT.min(left(deadline)?))?;
+        // Half of a short patience, so that the other way can be tried in the rest.
+        let soon = Instant::now() + CONNECT.min(left(deadline)? / 2);
+        let stream = TcpStream::connect_timeout(&door.address, left(soon)?)?;
         stream.set_nodelay(true)?;
-        let mut timed = Timed { stream, deadline };
+        let mut timed = Timed { stream, deadline: soon };
         let (ours, theirs) = door.halves();
         greet(&mut timed, ours)?;
         check_greeting(&mut timed, theirs)?;

@@ -2,22 +2,26 @@
 
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chia_cache::{Entry, Replay, Store};
+use rustix::process::{Resource, getrlimit};
 
 use super::{Answer, BUFFER, Door, Exactly, Request, Secret, check_greeting, greet};
 use super::{read_head, write_head};
+use crate::actors::cache::CONCURRENCY;
 
 /// Who enters says so within this time.
 const GREETING: Duration = Duration::from_secs(5);
 /// Who says nothing for this long is sent away, and comes back when there is something to ask.
 const SILENCE: Duration = Duration::from_secs(600);
-/// So many are inside at a time; others take the way through the backend.
-const GUESTS: usize = 4096;
+/// Who moves nothing of a value for this long is sent away, since others wait for its turn.
+const STALLED: Duration = Duration::from_secs(30);
+/// So many are inside at a time at most; others take the way through the backend.
+const GUESTS: u64 = 4096;
 /// A pause after the machine had no room for another connection.
 const CROWDED: Duration = Duration::from_millis(50);
 /// Values up to this size are gathered in memory; larger ones stream into the store.
@@ -34,39 +38,47 @@ pub(in crate::actors) fn open(store: Store, host: IpAddr, secret: Secret) -> io:
 }
 
 fn accept(listener: &TcpListener, store: &Store, door: &Door) {
-    let inside = Arc::new(());
+    let (inside, guests) = (Arc::new(Turns::new()), guests());
     for stream in listener.incoming() {
         let Ok(stream) = stream else {
             thread::sleep(CROWDED);
             continue;
         };
         let guest = Arc::clone(&inside);
-        if Arc::strong_count(&inside) > GUESTS + 1 {
+        if Arc::strong_count(&inside) as u64 > guests + 1 {
             continue;
         }
         let (store, door) = (store.clone(), door.clone());
         let serving = thread::Builder::new().name("chia-guest".into());
         // Without a thread for it the connection ends here, and the guest takes the other way.
         drop(serving.spawn(move || {
-            serve(&stream, &store, &door).ok();
-            drop(guest);
+            serve(&stream, &store, &door, &guest).ok();
         }));
     }
 }
 
+/// How many may be inside: half of the files that this process may open are left to the store and to
+/// whoever else lives here.
+fn guests() -> u64 {
+    getrlimit(Resource::Nofile).current.map_or(GUESTS, |files| GUESTS.min(files / 2))
+}
+
 /// Answers one guest until it leaves.
-fn serve(stream: &TcpStream, store: &Store, door: &Door) -> io::Result<()> {
+fn serve(stream: &TcpStream, store: &Store, door: &Door, turns: &Turns) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(SILENCE))?;
+    stream.set_write_timeout(Some(STALLED))?;
     stream.set_read_timeout(Some(GREETING))?;
     let (theirs, ours) = door.halves();
     let mut from = BufReader::with_capacity(BUFFER, stream);
     check_greeting(&mut from, theirs)?;
     let mut to = BufWriter::with_capacity(BUFFER, stream);
     greet(&mut to, ours)?;
-    stream.set_read_timeout(Some(SILENCE))?;
     loop {
+        stream.set_read_timeout(Some(SILENCE))?;
         let (request, length) = read_head(&mut from)?;
+        // Who is silent between requests holds up nobody.
+        let _turn = turns.take();
+        stream.set_read_timeout(Some(STALLED))?;
         let mut value = Exactly { from: &mut from, left: length };
         let (answer, found) = answer(store, &request, &mut value)?;
         // What the store did not want is still on its way.
@@ -105,4 +117,34 @@ fn answer(
         Request::Has { tag } => store.has(tag).map(|has| nothing(Answer::Has(has))),
     };
     Ok(answered.unwrap_or_else(|error| nothing(Answer::Failed(error.to_string()))))
+}
+
+/// The requests that may be served at once, as the actor's calls are bounded: each may hold a value
+/// and keep the disk busy.
+struct Turns {
+    free: Mutex<u32>,
+    freed: Condvar,
+}
+
+impl Turns {
+    fn new() -> Self {
+        Self { free: Mutex::new(CONCURRENCY), freed: Condvar::new() }
+    }
+
+    /// Waits for a turn, which ends when it is dropped.
+    fn take(&self) -> Turn<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.freed.wait_while(free, |free| *free == 0);
+        *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
+        Turn(self)
+    }
+}
+
+struct Turn<'t>(&'t Turns);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
 }

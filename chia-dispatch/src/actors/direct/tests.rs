@@ -1,10 +1,12 @@
 use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chia_cache::{ByteSize, Durability, Options, Origin, Store};
 
 use super::*;
+use crate::actors::CacheSite;
+use crate::actors::cache::CONCURRENCY;
 use crate::error::ErrorKind;
 
 const SECRET: Secret = [7; 32];
@@ -201,8 +203,51 @@ fn r12_a_silent_cache_is_waited_for_no_longer_than_said() {
 }
 
 #[test]
+fn r12_a_door_that_greets_nobody_costs_no_more_than_half_of_the_patience() {
+    let (door, peer) = fake(|listener| {
+        let mut stream = listener.accept().unwrap().0;
+        check_greeting(&mut stream, &SECRET[..HALF]).unwrap();
+        assert_eq!(last_words(&mut stream), b"");
+    });
+    let line = CacheLine::new(Some(door));
+    let start = Instant::now();
+    assert_eq!(line.has("t", LONG).unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert!(start.elapsed() < LONG / 2 && !line.is_open());
+    peer.join().unwrap();
+}
+
+#[test]
+fn requests_at_the_door_are_served_so_many_at_once() {
+    let Cache { door, _dir, .. } = cache();
+    let mut busy: Vec<_> = (0..CONCURRENCY).map(|_| enter(&door)).collect();
+    let mut other = enter(&door);
+    let write = Request::Write { tag: "t".into(), entry: NewEntry::new(Origin::Real) };
+    for stream in &mut busy {
+        write_head(stream, &write, 1000).unwrap();
+    }
+    other.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let start = Instant::now();
+    loop {
+        write_head(&mut other, &Request::Has { tag: "t".into() }, 0).unwrap();
+        if other.peek(&mut [0]).is_err() {
+            break;
+        }
+        read_head::<Answer>(&mut other).unwrap();
+        assert!(start.elapsed() < Duration::from_secs(20), "nobody waits for a turn");
+    }
+    drop(busy.pop());
+    other.set_read_timeout(Some(LONG)).unwrap();
+    assert!(matches!(read_head(&mut other).unwrap(), (Answer::Has(false), 0)));
+}
+
+#[test]
 fn the_secret_is_not_shown() {
     let shown = format!("{:?}", CacheLine::new(Some(cache().door)));
     assert!(shown.starts_with("CacheLine(Some(Door(127.0.0.1:"), "{shown}");
     assert!(!shown.contains("7, 7"), "{shown}");
+    let told = Door::to_answer(Some(&cache().door)).unwrap();
+    let site = CacheSite { name: "chia.cache".to_owned(), door: told };
+    let shown = format!("{site:?}");
+    assert!(shown.starts_with("CacheSite(chia.cache, Some(Door(127.0.0.1:"), "{shown}");
+    assert!(!shown.contains("7, 7") && !shown.contains("\\x07"), "{shown}");
 }
