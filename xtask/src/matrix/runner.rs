@@ -13,8 +13,12 @@ use crate::processes;
 use crate::repo;
 use crate::shell::Shell;
 
-/// How long processes that a cell leaves behind have to go by themselves.
+/// How long processes have to end when they are told to.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long processes that a cell leaves behind have to go by themselves: the agents of a Ray node
+/// that was killed look for it only now and then.
+const LEAVING: Duration = Duration::from_secs(30);
 
 /// Runs all of them, with a line of progress each; failing ones show their whole output at once.
 /// `slow` asks the tests for their long forms (`CHIA_SLOW`).
@@ -71,7 +75,7 @@ fn run_one(cell: &Cell, slow: bool) -> anyhow::Result<Row> {
 
 /// A cell that leaves processes behind has failed.
 fn nothing_left() -> anyhow::Result<()> {
-    let left: Vec<String> = processes::leftovers(GRACE).into_iter().map(|p| p.name).collect();
+    let left: Vec<String> = processes::leftovers(LEAVING).into_iter().map(|p| p.name).collect();
     anyhow::ensure!(left.is_empty(), "processes left behind: {}", left.join(", "));
     Ok(())
 }
