@@ -30,17 +30,17 @@ impl<T: Default> Rule<T> {
     /// A rule for every call. Its location is the caller's source line.
     #[track_caller]
     pub fn on() -> Self {
-        Self::new(true, Location::caller())
+        Self::new(true, None, Location::caller())
     }
 
     /// A rule for no call. Its location is the caller's source line.
     #[track_caller]
     pub fn off() -> Self {
-        Self::new(false, Location::caller())
+        Self::new(false, None, Location::caller())
     }
 
-    pub(crate) fn new(enabled: bool, location: Location) -> Self {
-        Self { enabled, tags: None, location, more: T::default() }
+    pub(crate) fn new(enabled: bool, tags: Option<TagPatterns>, location: Location) -> Self {
+        Self { enabled, tags, location, more: T::default() }
     }
 }
 
@@ -52,16 +52,11 @@ impl<T> Rule<T> {
     /// A pattern that cannot be compiled.
     #[track_caller]
     pub fn with_tags<S: AsRef<str>>(
-        self,
+        mut self,
         patterns: impl IntoIterator<Item = S>,
     ) -> Result<Self, PatternError> {
-        let tags = TagPatterns::at(patterns, &Location::caller())?;
-        Ok(self.with_compiled_tags(tags))
-    }
-
-    pub(crate) fn with_compiled_tags(mut self, tags: TagPatterns) -> Self {
-        self.tags = Some(tags);
-        self
+        self.tags = Some(TagPatterns::at(patterns, &Location::caller())?);
+        Ok(self)
     }
 
     /// Whether the function is opted in (`bypass: true`, `cache: true`).

@@ -9,7 +9,8 @@ use crate::meta::{Meta, Place};
 /// The most characters of the tag that show in a file's name.
 const MAX_SLUG: usize = 40;
 
-/// The name of the entry's file, if it has one: the tag's [`stem`] and the generation. No part of a tag can lead out of the directory.
+/// The name of the entry's file, if it has one: the tag's [`stem`] and the generation. No part of a tag
+/// can lead out of the directory.
 pub(crate) fn name(tag: &str, meta: &Meta) -> Option<String> {
     let (generation, pickle) = match &meta.place {
         Place::Inline => return None,

@@ -32,14 +32,11 @@ impl Shape for BypassShape {
     const KEYS: &'static [&'static str] = &["bypass", "tags", "data"];
 
     fn rule(options: Options) -> BypassRule {
-        let mut rule = BypassRule::new(options.enabled, options.location);
-        if let Some(tags) = options.tags {
-            rule = rule.with_compiled_tags(tags);
+        let rule = BypassRule::new(options.enabled, options.tags, options.location);
+        match options.data {
+            Some(data) => rule.with_data(data),
+            None => rule,
         }
-        if let Some(data) = options.data {
-            rule = rule.with_data(data);
-        }
-        rule
     }
 }
 
@@ -51,11 +48,7 @@ impl Shape for CacheShape {
     const KEYS: &'static [&'static str] = &["cache", "tags"];
 
     fn rule(options: Options) -> CacheRule {
-        let rule = CacheRule::new(options.enabled, options.location);
-        match options.tags {
-            Some(tags) => rule.with_compiled_tags(tags),
-            None => rule,
-        }
+        CacheRule::new(options.enabled, options.tags, options.location)
     }
 }
 
