@@ -41,7 +41,7 @@ pub(crate) fn cells(packages: &[Package]) -> Vec<Cell> {
     }
     for ray in RAYS {
         let suites = packages.iter().filter(|p| p.name.as_str() == CRATE).flat_map(test_targets);
-        // A quarter of an hour: the quick matrix has the demo and the Python suite on a real cluster.
+        // Eight minutes: the quick matrix has the demo and the Python suite on a real cluster.
         cells.extend(suites.map(|suite| rust_suite(suite, ray, first).slow_if(true)));
     }
     cells

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from ray import exceptions
 
+from chia import _native, _wire
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -33,11 +35,6 @@ class ChiaError(Exception):
         form = self.form
         function = f"{form['function']}: " if form.get("function") else ""
         return f"{function}{form['message']}"
-
-
-def from_native(error: Exception) -> ChiaError:
-    """The error of an actor of chia-dispatch, which says its kind."""
-    return ChiaError.new(getattr(error, "kind", "task_failed"), str(error))
 
 
 class WorkerDied(ChiaError):
@@ -82,3 +79,12 @@ def _text(error: BaseException) -> str:
     text = str(error).strip()
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:4]) or type(error).__name__
+
+
+def call_native(actor: _native.Actor, call: bytes, args: tuple[bytes, ...]) -> bytes:
+    """Runs a method of an actor of chia-dispatch for a loop in Rust; its errors come as ours."""
+    method, payload = _wire.read_call(call)
+    try:
+        return actor.call(method, payload, args)
+    except _native.DispatchError as error:
+        raise ChiaError.new(error.kind, str(error)) from None

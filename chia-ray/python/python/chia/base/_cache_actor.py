@@ -8,7 +8,7 @@ from typing import Any
 from ray.util import get_node_ip_address
 
 from chia import _native, _wire
-from chia._errors import ChiaError, from_native
+from chia._errors import ChiaError, call_native
 from chia.base._values import Buffers, Stored, encode, parts, was_stored
 
 # Calls that the cache takes at once.
@@ -47,11 +47,7 @@ class CacheActor:
     def call(self, call: bytes, *args: bytes) -> bytes:
         """Runs a method for a loop in Rust."""
         self.ready()
-        method, payload = _wire.read_call(call)
-        try:
-            return self._served.call(method, payload, args)
-        except _native.DispatchError as error:
-            raise from_native(error) from None
+        return call_native(self._served, call, args)
 
     def write(self, tag: str, data: Any) -> bool:
         """Keeps a value by hand; whether it was stored."""

@@ -8,7 +8,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from chia import _native, _wire
-from chia._errors import from_native
+from chia._errors import call_native
 from chia.base._actors import ChiaMethod
 
 NAMESPACE = "chia"
@@ -51,11 +51,7 @@ class SharedFiles(FileActor):
 
     def call(self, call: bytes, *args: bytes) -> bytes:
         """Runs a method for a loop in Rust."""
-        method, payload = _wire.read_call(call)
-        try:
-            return self._served.call(method, payload, args)
-        except _native.DispatchError as error:
-            raise from_native(error) from None
+        return call_native(self._served, call, args)
 
 
 def start(allowed: list[str], name: str) -> Any:
