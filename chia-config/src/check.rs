@@ -1,10 +1,10 @@
-//! Names in the rules against the functions that there are.
+//! Names in the rules against the functions and parameters of the program.
 
 use std::collections::BTreeSet;
 
 use crate::names::nearest;
 use crate::report::{Diagnostic, Severity};
-use crate::{Config, Location, bare_name};
+use crate::{Argument, ArgumentKey, Config, Location, bare_name};
 
 pub(crate) fn names<'a>(
     config: &Config,
@@ -25,7 +25,47 @@ pub(crate) fn names<'a>(
 fn warning(config: &Config, name: &str, location: &Location, known: &BTreeSet<&str>) -> Diagnostic {
     let message = format!("no registered function is called `{name}`");
     let help = nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-    let len = name.chars().count();
+    located(config, message, location, name.chars().count(), help)
+}
+
+pub(crate) fn arguments(
+    config: &Config,
+    function: &str,
+    parameters: &[Option<&str>],
+) -> Vec<Diagnostic> {
+    let unknown = |argument: &&Argument| match argument.key() {
+        ArgumentKey::Name(name) => {
+            parameters.iter().all(Option::is_some) && !parameters.contains(&Some(name.as_str()))
+        }
+        ArgumentKey::Position(position) => *position > parameters.len(),
+    };
+    let warning = |argument: &Argument| {
+        let key = argument.key();
+        let (what, help) = match key {
+            ArgumentKey::Name(name) => {
+                let near = nearest(name, parameters.iter().flatten().copied());
+                let help = near.map(|near| format!("did you mean `{near}`?"));
+                (format!("parameter `{name}`"), help)
+            }
+            ArgumentKey::Position(position) => (
+                format!("parameter {position}"),
+                Some(format!("positions go from 1 to {}", parameters.len())),
+            ),
+        };
+        let message = format!("`{function}` has no {what} to ignore");
+        let len = key.to_string().chars().count();
+        located(config, message, argument.location(), len, help)
+    };
+    config.ignored(function).filter(unknown).map(warning).collect()
+}
+
+fn located(
+    config: &Config,
+    message: String,
+    location: &Location,
+    len: usize,
+    help: Option<String>,
+) -> Diagnostic {
     let snippet = config.source.as_ref().and_then(|source| source.snippet_at(location, len));
     Diagnostic::new(Severity::Warning, message, location.clone())
         .with_snippet(snippet)

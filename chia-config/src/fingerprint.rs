@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use foldhash::HashMap;
 use twox_hash::XxHash3_128;
 
-use crate::{Config, Location, TagPatterns};
+use crate::{Argument, ArgumentKey, Config, Location, TagPatterns};
 
 impl Config {
     /// 32 hexadecimal digits that are the same for the same rules at the same places, on
@@ -21,10 +21,16 @@ impl Config {
             let data = rule.data().map(|path| path.as_os_str().as_encoded_bytes());
             hash.bytes(data.unwrap_or_default());
             hash.bytes(&[u8::from(data.is_some())]);
+            let check = rule.check().unwrap_or_default();
+            let check = [rule.check().is_some(), check.arguments, check.version, check.code];
+            hash.bytes(&check.map(u8::from));
+            hash.ignored(rule.ignored());
         }
         hash.text("cache");
         for (name, rule) in sorted(&self.cache) {
             hash.rule(name, rule.enabled(), rule.tags(), rule.location());
+            hash.bytes(&[u8::from(rule.auto_tag())]);
+            hash.ignored(rule.ignored());
         }
         format!("{:032x}", hash.0.finish_128())
     }
@@ -56,6 +62,18 @@ impl Hasher {
         for pattern in patterns {
             self.text(pattern.text());
             self.location(pattern.location());
+        }
+    }
+
+    fn ignored(&mut self, arguments: &[Argument]) {
+        self.bytes(&(arguments.len() as u64).to_le_bytes());
+        for argument in arguments {
+            match argument.key() {
+                ArgumentKey::Name(name) => self.text(name),
+                ArgumentKey::Position(position) => self.bytes(&(*position as u64).to_le_bytes()),
+            }
+            self.bytes(&[u8::from(matches!(argument.key(), ArgumentKey::Name(_)))]);
+            self.location(argument.location());
         }
     }
 

@@ -2,8 +2,10 @@
 
 mod builder;
 mod check;
+mod compare;
 mod config;
 mod fingerprint;
+mod keys;
 mod location;
 mod names;
 mod pattern;
@@ -13,9 +15,10 @@ mod rule;
 mod yaml;
 
 pub use builder::ConfigBuilder;
+pub use compare::{Argument, ArgumentKey, Check};
 pub use config::Config;
 pub use location::Location;
 pub use names::bare_name;
 pub use pattern::{Pattern, PatternError, TagMatch, TagPatterns};
 pub use report::{ConfigError, Diagnostic, ErrorKind, Severity};
-pub use rule::{BypassRule, CacheRule, Data, Rule};
+pub use rule::{BypassDetails, BypassRule, CacheDetails, CacheRule, Rule};

@@ -4,47 +4,64 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Location, PatternError, TagPatterns};
+use crate::{Argument, Check, Location, PatternError, TagPatterns};
 
-/// What the `bypass:` section says about one function: when, and which file may take its place.
-pub type BypassRule = Rule<Data>;
+/// The `bypass:` rule of one function: which calls are replaced, by which file, and what a
+/// replay compares.
+pub type BypassRule = Rule<BypassDetails>;
 
-/// What the `cache:` section says about one function: when.
-pub type CacheRule = Rule<()>;
+/// The `cache:` rule of one function: which results are written, and under which tag.
+pub type CacheRule = Rule<CacheDetails>;
 
-/// What a section says about one function: whether it is opted in, for which tags, and `T`, what
-/// this kind of rule says beyond that.
+/// The rule of one function in one section: whether it is on, for which tags, and `T`, the
+/// options that only this section has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule<T> {
     enabled: bool,
     tags: Option<TagPatterns>,
     location: Location,
-    more: T,
+    details: T,
 }
 
-/// The file of a [`BypassRule`], if it names one.
+/// The options that only a [`BypassRule`] has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Data(Option<PathBuf>);
+pub struct BypassDetails {
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) check: Option<Check>,
+    pub(crate) ignore: Vec<Argument>,
+}
+
+/// The options that only a [`CacheRule`] has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheDetails {
+    pub(crate) auto_tag: bool,
+    pub(crate) ignore: Vec<Argument>,
+}
 
 impl<T: Default> Rule<T> {
     /// A rule for every call. Its location is the caller's source line.
     #[track_caller]
     pub fn on() -> Self {
-        Self::new(true, None, Location::caller())
+        Self::new(true, None, Location::caller(), T::default())
     }
 
     /// A rule for no call. Its location is the caller's source line.
     #[track_caller]
     pub fn off() -> Self {
-        Self::new(false, None, Location::caller())
-    }
-
-    pub(crate) fn new(enabled: bool, tags: Option<TagPatterns>, location: Location) -> Self {
-        Self { enabled, tags, location, more: T::default() }
+        Self::new(false, None, Location::caller(), T::default())
     }
 }
 
 impl<T> Rule<T> {
+    pub(crate) fn new(
+        enabled: bool,
+        tags: Option<TagPatterns>,
+        location: Location,
+        details: T,
+    ) -> Self {
+        Self { enabled, tags, location, details }
+    }
+
     /// Restricts the rule to calls whose whole tag matches one of `patterns`; with none,
     /// it matches nothing.
     ///
@@ -76,15 +93,66 @@ impl<T> Rule<T> {
 }
 
 impl BypassRule {
-    /// Serves the file at `path` where no provider is registered. A relative path is taken
-    /// as it is: relative to the working directory of whoever reads it.
+    /// Serves the file at `path` where no provider is registered. A relative path is relative
+    /// to the working directory of the process that reads it.
     pub fn with_data(mut self, path: impl Into<PathBuf>) -> Self {
-        self.more = Data(Some(path.into()));
+        self.details.data = Some(path.into());
+        self
+    }
+
+    /// Compares a recorded result with the call before it is replayed; a difference in one of
+    /// these facts makes the call run.
+    pub fn with_check(mut self, check: Check) -> Self {
+        self.details.check = Some(check);
+        self
+    }
+
+    /// Leaves an argument out of every comparison.
+    pub fn with_ignored(mut self, argument: Argument) -> Self {
+        self.details.ignore.push(argument);
         self
     }
 
     /// The file to serve, if the rule names one.
     pub fn data(&self) -> Option<&Path> {
-        self.more.0.as_deref()
+        self.details.data.as_deref()
+    }
+
+    /// What a replay compares; `None` if the rule does not say, so that the default of the
+    /// loop applies.
+    pub fn check(&self) -> Option<Check> {
+        self.details.check
+    }
+
+    /// The arguments that this rule leaves out of comparisons. The `cache:` rule may ignore
+    /// more: see [`Config::ignored`](crate::Config::ignored).
+    pub fn ignored(&self) -> &[Argument] {
+        &self.details.ignore
+    }
+}
+
+impl CacheRule {
+    /// Makes the tag of an untagged call from its function, version and arguments.
+    pub fn with_auto_tag(mut self) -> Self {
+        self.details.auto_tag = true;
+        self
+    }
+
+    /// Leaves an argument out of the tag that is made from the arguments, and out of every
+    /// comparison.
+    pub fn with_ignored(mut self, argument: Argument) -> Self {
+        self.details.ignore.push(argument);
+        self
+    }
+
+    /// Whether untagged calls get a tag made from their arguments (`tag: auto`).
+    pub fn auto_tag(&self) -> bool {
+        self.details.auto_tag
+    }
+
+    /// The arguments that this rule ignores; see
+    /// [`Config::ignored`](crate::Config::ignored).
+    pub fn ignored(&self) -> &[Argument] {
+        &self.details.ignore
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use chia_config::{Config, TagPatterns};
+use chia_config::{Argument, Config, TagPatterns};
 
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
@@ -41,6 +41,9 @@ fn dump(config: &Config) -> String {
             |tags: &TagPatterns| tags.patterns().iter().map(|p| p.text().to_owned()).collect();
         tags.map(texts).map_or(String::new(), |tags: Vec<_>| format!(" tags {tags:?}"))
     };
+    let ignored = |arguments: &[Argument]| {
+        arguments.iter().fold(String::new(), |text, a| format!("{text} ignore {:?}", a.key()))
+    };
     let state = |on| if on { "on" } else { "off" };
     let mut lines: Vec<_> = config
         .bypass_rules()
@@ -48,11 +51,15 @@ fn dump(config: &Config) -> String {
             let data =
                 rule.data().map_or(String::new(), |data| format!(" data {}", data.display()));
             let (state, tags) = (state(rule.enabled()), tags(rule.tags()));
-            format!("bypass {name} {state}{tags}{data} @ {}\n", rule.location())
+            let check = rule.check().map_or(String::new(), |check| format!(" {check:?}"));
+            let ignored = ignored(rule.ignored());
+            format!("bypass {name} {state}{tags}{data}{check}{ignored} @ {}\n", rule.location())
         })
         .chain(config.cache_rules().map(|(name, rule)| {
             let (state, tags) = (state(rule.enabled()), tags(rule.tags()));
-            format!("cache {name} {state}{tags} @ {}\n", rule.location())
+            let auto = if rule.auto_tag() { " auto" } else { "" };
+            let ignored = ignored(rule.ignored());
+            format!("cache {name} {state}{tags}{auto}{ignored} @ {}\n", rule.location())
         }))
         .collect();
     lines.sort();

@@ -4,7 +4,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use chia_config::{
-    BypassRule, CacheRule, Config, ErrorKind, Severity, TagMatch, TagPatterns, bare_name,
+    Argument, BypassRule, CacheRule, Check, Config, ErrorKind, Severity, TagMatch, TagPatterns,
+    bare_name,
 };
 
 fn parse(text: &str) -> Config {
@@ -71,6 +72,34 @@ fn r02_options_of_a_rule_that_is_off_are_a_warning() {
         warnings("bypass: {f: {bypass: true, tags: a, data: b}, g: {}, h: {bypass: no}}"),
         0
     );
+}
+
+#[test]
+fn r02_an_empty_list_of_patterns_is_a_warning() {
+    let config = parse("bypass: {f: {bypass: true, tags: []}, g: {bypass: true, tags: a}}");
+    let [warning] = config.warnings() else {
+        panic!("{:?}", config.warnings());
+    };
+    assert_eq!(warning.message(), "the rule for `f` matches no call: `tags` is empty");
+    assert_eq!(warning.location().to_string(), "loop.yaml:1:34");
+}
+
+#[test]
+fn r03_a_data_file_that_is_missing_is_a_warning_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("there.md"), "recorded").unwrap();
+    let file = folder.path().join("loop.yaml");
+    let text = "bypass:\n  f: {bypass: true, data: there.md}\n  g: {bypass: true, data: gone.md}\n  \
+                h: {bypass: true, data: .}\n";
+    fs::write(&file, text).unwrap();
+    let config = Config::load(&file).unwrap();
+    let [gone, folder] = config.warnings() else {
+        panic!("{:?}", config.warnings());
+    };
+    assert!(gone.message().contains("gone.md"), "{gone}");
+    assert_eq!((gone.location().line(), gone.location().column()), (3, 27));
+    assert_eq!(folder.location().line(), 4);
+    assert!(parse(text).warnings().is_empty(), "text that is no file looks at no file");
 }
 
 #[test]
@@ -141,6 +170,30 @@ fn r03_only_files_of_rules_that_are_on_may_be_served() {
 }
 
 #[test]
+fn r27_ignored_parameters_are_those_of_both_sections() {
+    let config = parse(
+        "bypass: {f: {bypass: true, ignore: [seed, 9]}}\ncache: {f: {cache: true, ignore: sed}}\n",
+    );
+    let keys: Vec<_> = config.ignored("Sim.f").map(|a| a.key().to_string()).collect();
+    assert_eq!(keys, ["seed", "9", "sed"]);
+    let ignored = |position, name| config.ignored("f").any(|a| a.is(position, name));
+    assert!(ignored(1, Some("seed")) && ignored(9, None));
+    assert!(!ignored(1, Some("name")) && !ignored(1, None));
+
+    let warnings = config.check_arguments("f", &[Some("name"), Some("seed")]);
+    let said: Vec<_> = warnings.iter().map(|w| (w.message(), w.help())).collect();
+    let expected = [
+        ("`f` has no parameter 9 to ignore", Some("positions go from 1 to 2")),
+        ("`f` has no parameter `sed` to ignore", Some("did you mean `seed`?")),
+    ];
+    assert_eq!(said, expected);
+    assert_eq!(warnings[0].location().to_string(), "loop.yaml:1:43");
+    let unnamed = config.check_arguments("f", &[Some("name"), None]);
+    assert_eq!(unnamed.len(), 1, "an unnamed parameter may be the one: {unnamed:?}");
+    assert!(config.check_arguments("g", &[]).is_empty());
+}
+
+#[test]
 fn r04_patterns_match_the_whole_tag() {
     assert_eq!(patterns(&["iter0"]).matches(Some("iter0_x")), None);
     assert_eq!(patterns(&["iter0"]).matches(Some("xiter0")), None);
@@ -196,8 +249,10 @@ fn r04_bad_patterns_are_refused_by_name_when_the_rules_are_loaded() {
 
 #[test]
 fn r09_rules_travel_and_keep_their_name() {
-    let config =
-        parse("bypass: {f: {bypass: true, tags: [a, '(?=b)b'], data: d}}\ncache: {f: true}\n");
+    let config = parse(
+        "bypass: {f: {bypass: true, tags: [a, '(?=b)b'], data: d, check: code, ignore: [x, 2]}}\n\
+         cache: {f: {cache: true, tag: auto}}\n",
+    );
     let sent = serde_json::to_string(&config).unwrap();
     let received: Config = serde_json::from_str(&sent).unwrap();
     assert_eq!(received.bypass("f"), config.bypass("f"));
@@ -206,6 +261,14 @@ fn r09_rules_travel_and_keep_their_name() {
     let tags = received.bypass("f").and_then(BypassRule::tags).expect("they travelled");
     assert_eq!(tags.matches(Some("b")), Some(1));
     assert_eq!(config.fingerprint().len(), 32);
+}
+
+#[test]
+fn r09_the_same_rules_are_the_same_bytes() {
+    let names: String = (0..50).map(|n| format!("  f{n}: true\n")).collect();
+    let text = format!("bypass:\n{names}cache:\n{names}");
+    let bytes = || serde_json::to_string(&parse(&text)).unwrap();
+    assert_eq!(bytes(), bytes());
 }
 
 #[test]
@@ -223,6 +286,13 @@ fn r09_a_fingerprint_tells_any_two_rules_apart() {
         "bypass: {f: {bypass: true, tags: [ab, '']}}",
         "bypass: {f: {bypass: true, data: a}}",
         "bypass: {f: true, g: true}",
+        "bypass: {f: {bypass: true, check: true}}",
+        "bypass: {f: {bypass: true, check: no}}",
+        "bypass: {f: {bypass: true, check: version}}",
+        "bypass: {f: {bypass: true, ignore: 1}}",
+        "bypass: {f: {bypass: true, ignore: a}}",
+        "cache: {f: {cache: true, tag: auto}}",
+        "cache: {f: {cache: true, ignore: a}}",
     ];
     let prints: std::collections::BTreeSet<_> =
         texts.iter().map(|t| parse(t).fingerprint()).collect();
@@ -234,7 +304,13 @@ fn r09_a_fingerprint_tells_any_two_rules_apart() {
 #[test]
 fn rules_built_in_code_name_their_source_line() {
     let rule = BypassRule::on().with_tags(["iter.*"]).unwrap().with_data("perf.md");
-    let config = Config::builder().bypass("f", rule).cache("g", CacheRule::off()).build();
+    let rule = rule.with_check(Check::EVERYTHING).with_ignored(Argument::named("seed"));
+    let memo = CacheRule::on().with_auto_tag().with_ignored(Argument::at(2));
+    let config = Config::builder().bypass("f", rule).cache("g", CacheRule::off());
+    let config = config.cache("memo", memo).build();
+    assert!(config.cache("memo").is_some_and(CacheRule::auto_tag));
+    assert!(config.ignored("memo").all(|a| a.is(2, None)));
+    assert_eq!(config.bypass("f").and_then(BypassRule::check), Some(Check::EVERYTHING));
     let rule = config.bypass("f").expect("it was added");
     assert!(rule.location().file().ends_with("rules.rs"));
     assert!(config.cache("g").is_some_and(|rule| !rule.enabled()));

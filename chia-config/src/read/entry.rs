@@ -1,70 +1,67 @@
 //! One function's entry: a boolean, or a mapping of options.
 
-use std::path::PathBuf;
-
 use super::*;
+use crate::Location;
 use crate::names::nearest;
+use crate::rule::{BypassDetails, CacheDetails};
 use crate::yaml::Entry;
-use crate::{BypassRule, CacheRule, Location};
-
-/// What the options of an entry came to.
-pub(super) struct Options {
-    enabled: bool,
-    tags: Option<TagPatterns>,
-    data: Option<PathBuf>,
-    location: Location,
-}
+use crate::{Rule, keys};
 
 /// How the two sections differ.
-pub(super) trait Shape {
-    type Rule;
+pub(super) trait Shape: Sized + Default {
     /// The section's name, which is its flag's name too.
     const FLAG: &'static str;
     const KEYS: &'static [&'static str];
-    fn rule(options: Options) -> Self::Rule;
+    /// Reads one of the options that only this section has.
+    fn option(&mut self, reader: &mut Reader<'_>, option: &Entry);
+    /// Reports options that contradict each other.
+    fn check(&self, _reader: &mut Reader<'_>, _options: &[Entry]) {}
 }
 
-pub(super) enum BypassShape {}
-
-impl Shape for BypassShape {
-    type Rule = BypassRule;
+impl Shape for BypassDetails {
     const FLAG: &'static str = "bypass";
-    const KEYS: &'static [&'static str] = &["bypass", "tags", "data"];
+    const KEYS: &'static [&'static str] = keys::BYPASS;
 
-    fn rule(options: Options) -> BypassRule {
-        let rule = BypassRule::new(options.enabled, options.tags, options.location);
-        match options.data {
-            Some(data) => rule.with_data(data),
-            None => rule,
+    fn option(&mut self, reader: &mut Reader<'_>, option: &Entry) {
+        match option.name.as_str() {
+            "data" => self.data = reader.data(option),
+            "check" => self.check = reader.check(option),
+            "ignore" => self.ignore = reader.ignore(option),
+            _ => {}
         }
     }
 }
 
-pub(super) enum CacheShape {}
-
-impl Shape for CacheShape {
-    type Rule = CacheRule;
+impl Shape for CacheDetails {
     const FLAG: &'static str = "cache";
-    const KEYS: &'static [&'static str] = &["cache", "tags"];
+    const KEYS: &'static [&'static str] = keys::CACHE;
 
-    fn rule(options: Options) -> CacheRule {
-        CacheRule::new(options.enabled, options.tags, options.location)
+    fn option(&mut self, reader: &mut Reader<'_>, option: &Entry) {
+        match option.name.as_str() {
+            "tag" => self.auto_tag = reader.auto_tag(option),
+            "ignore" => self.ignore = reader.ignore(option),
+            _ => {}
+        }
+    }
+
+    fn check(&self, reader: &mut Reader<'_>, options: &[Entry]) {
+        let tags = options.iter().find(|option| option.name == "tags");
+        if let (true, Some(tags)) = (self.auto_tag, tags) {
+            let message = "`tags` and `tag: auto` exclude each other";
+            let help = "a tag made from arguments matches no pattern: remove one of the two";
+            reader.error(&tags.key, message, Some(help.into()));
+        }
     }
 }
 
 impl Reader<'_> {
     /// The rule of one entry; `None` if something in it is wrong, which is then reported.
-    pub(super) fn entry<S: Shape>(&mut self, entry: &Entry) -> Option<S::Rule> {
-        let mut options = Options {
-            enabled: false,
-            tags: None,
-            data: None,
-            location: self.source.location(entry.key.span),
-        };
+    pub(super) fn entry<S: Shape>(&mut self, entry: &Entry) -> Option<Rule<S>> {
+        let location = self.source.location(entry.key.span);
         if let Kind::Mapping(pairs) = &entry.value.kind {
-            self.options::<S>(entry, pairs, &mut options)?;
+            self.options::<S>(entry, pairs, location)
         } else if let Some(flag) = entry.value.as_bool() {
-            options.enabled = flag;
+            Some(Rule::new(flag, None, location, S::default()))
         } else {
             let found = entry.value.describe();
             let message =
@@ -72,17 +69,17 @@ impl Reader<'_> {
             let help = unquoted_bool(&entry.value)
                 .unwrap_or_else(|| format!("write `{}: true` to switch it on", entry.name));
             self.error(&entry.value, message, Some(help));
-            return None;
+            None
         }
-        Some(S::rule(options))
     }
 
     fn options<S: Shape>(
         &mut self,
         entry: &Entry,
         pairs: &[(Rc<Node>, Rc<Node>)],
-        options: &mut Options,
-    ) -> Option<()> {
+        location: Location,
+    ) -> Option<Rule<S>> {
+        let (mut enabled, mut tags, mut details) = (false, None, S::default());
         let before = self.problems.len();
         let found = self.merger.entries(pairs, &mut self.problems);
         self.unnamed(&found.unnamed, "an option's name");
@@ -92,16 +89,22 @@ impl Reader<'_> {
         }
         for option in &found.entries {
             match option.name.as_str() {
-                flag if flag == S::FLAG => options.enabled = self.flag(option) == Some(true),
-                "tags" => options.tags = self.tags(option),
-                "data" if S::KEYS.contains(&"data") => options.data = self.data(option),
+                flag if flag == S::FLAG => enabled = self.flag(option) == Some(true),
+                "tags" => tags = self.tags(option),
+                key if S::KEYS.contains(&key) => details.option(self, option),
                 _ => self.unknown_option::<S>(entry, option),
             }
         }
-        if !options.enabled && self.problems.len() == before {
+        details.check(self, &found.entries);
+        if self.problems.len() > before {
+            return None;
+        }
+        if enabled {
+            self.warn_ineffective(entry, &found.entries);
+        } else {
             self.warn_off::<S>(entry, &found.entries);
         }
-        (self.problems.len() == before).then_some(())
+        Some(Rule::new(enabled, tags, location, details))
     }
 
     fn flag(&mut self, option: &Entry) -> Option<bool> {
@@ -115,19 +118,6 @@ impl Reader<'_> {
         flag
     }
 
-    fn data(&mut self, option: &Entry) -> Option<PathBuf> {
-        match option.value.as_str() {
-            Some(path) if !path.is_empty() => Some(self.base_dir.join(path)),
-            _ => {
-                let message =
-                    format!("expected a path for `data`, found {}", option.value.describe());
-                let help = option.value.is_null().then(|| "remove the key to serve no file".into());
-                self.error(&option.value, message, help);
-                None
-            }
-        }
-    }
-
     fn unknown_option<S: Shape>(&mut self, entry: &Entry, option: &Entry) {
         let message = format!(
             "unknown option `{}` in the `{}:` rule for `{}`",
@@ -135,9 +125,11 @@ impl Reader<'_> {
             S::FLAG,
             entry.name
         );
-        let help = match nearest(&option.name, S::KEYS.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the options are {}", listed(S::KEYS)),
+        let other = keys::OPTIONS.iter().find(|(_, keys)| keys.contains(&option.name.as_str()));
+        let help = match (nearest(&option.name, S::KEYS.iter().copied()), other) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, Some((section, _))) => format!("it is an option of `{section}:` rules"),
+            (None, None) => format!("the options are {}", listed(S::KEYS)),
         };
         self.error(&option.key, message, Some(help));
     }
@@ -158,7 +150,7 @@ impl Reader<'_> {
     }
 }
 
-fn listed(names: &[&str]) -> String {
+pub(super) fn listed(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 

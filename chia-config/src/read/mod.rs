@@ -1,6 +1,7 @@
 //! Tree → rules, with every problem of the file collected on the way.
 
 mod entry;
+mod options;
 mod section;
 mod tags;
 
@@ -15,13 +16,15 @@ use crate::report::{ConfigError, Diagnostic, Source, Span};
 use crate::yaml::{Kind, Merger, Node};
 use crate::{Config, PatternError, TagPatterns};
 
-/// Checks the tree and compiles its rules.
+/// Checks the tree and compiles its rules; with `looks_at_files`, warns about `data:` files
+/// that are missing.
 pub(crate) fn rules(
     root: Option<&Node>,
     source: Arc<Source>,
     base_dir: &Path,
+    looks_at_files: bool,
 ) -> Result<Config, ConfigError> {
-    let mut reader = Reader::new(&source, base_dir);
+    let mut reader = Reader::new(&source, base_dir, looks_at_files);
     let mut config = Config::default();
     if let Some(root) = root {
         reader.top(root, &mut config);
@@ -57,10 +60,11 @@ pub(crate) fn not_utf8(error: &FromUtf8Error, origin: &str) -> ConfigError {
     ConfigError::invalid(vec![problem])
 }
 
-/// What is kept while a file is read.
+/// The state of reading one file.
 struct Reader<'s> {
     source: &'s Source,
     base_dir: &'s Path,
+    looks_at_files: bool,
     problems: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
     merger: Merger<'s>,
@@ -69,10 +73,11 @@ struct Reader<'s> {
 }
 
 impl<'s> Reader<'s> {
-    fn new(source: &'s Source, base_dir: &'s Path) -> Self {
+    fn new(source: &'s Source, base_dir: &'s Path, looks_at_files: bool) -> Self {
         Self {
             source,
             base_dir,
+            looks_at_files,
             problems: Vec::new(),
             warnings: Vec::new(),
             merger: Merger::new(source),

@@ -1,10 +1,10 @@
 //! The file's top level, and the two sections that are ours.
 
-use super::entry::{BypassShape, CacheShape, Shape};
+use super::entry::Shape;
 use super::*;
+use crate::Rule;
+use crate::keys::OPTIONS;
 use crate::names::nearest;
-
-const SECTIONS: [&str; 2] = ["bypass", "cache"];
 
 impl Reader<'_> {
     pub(super) fn top(&mut self, root: &Node, config: &mut Config) {
@@ -17,16 +17,17 @@ impl Reader<'_> {
             return;
         };
         let found = self.merger.entries(pairs, &mut self.problems);
-        for twice in found.duplicates.iter().filter(|e| SECTIONS.contains(&e.name.as_str())) {
+        let sections = OPTIONS.map(|(section, _)| section);
+        for twice in found.duplicates.iter().filter(|e| sections.contains(&e.name.as_str())) {
             let message = format!("a second `{}:` section", twice.name);
             self.error(&twice.key, message, Some("move its rules to the first one".into()));
         }
         for entry in &found.entries {
             match entry.name.as_str() {
-                "bypass" => config.bypass = self.section::<BypassShape>(&entry.value),
-                "cache" => config.cache = self.section::<CacheShape>(&entry.value),
+                "bypass" => config.bypass = self.section(&entry.value),
+                "cache" => config.cache = self.section(&entry.value),
                 other => {
-                    if let Some(near) = nearest(other, SECTIONS) {
+                    if let Some(near) = nearest(other, sections) {
                         let message = format!("the section `{other}` is not read");
                         self.warn(&entry.key, message, Some(format!("did you mean `{near}`?")));
                     }
@@ -35,7 +36,7 @@ impl Reader<'_> {
         }
     }
 
-    fn section<S: Shape>(&mut self, section: &Rc<Node>) -> HashMap<String, S::Rule> {
+    fn section<S: Shape>(&mut self, section: &Rc<Node>) -> HashMap<String, Rule<S>> {
         let pairs = match &section.kind {
             Kind::Mapping(pairs) => pairs,
             _ if section.is_null() => return HashMap::new(),

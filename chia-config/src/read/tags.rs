@@ -16,10 +16,7 @@ impl Reader<'_> {
     }
 
     fn compile(&mut self, node: &Rc<Node>) -> Option<TagPatterns> {
-        let nodes = match &node.kind {
-            Kind::Sequence(items) => items.as_slice(),
-            _ => std::slice::from_ref(node),
-        };
+        let nodes = node.items();
         let (mut items, mut patterns) = (Vec::new(), Vec::new());
         for item in nodes {
             let Some(text) = item.as_str() else {

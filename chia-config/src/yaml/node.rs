@@ -49,6 +49,22 @@ impl Node {
         }
     }
 
+    /// A whole number from 1.
+    pub(crate) fn as_position(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Scalar { text, value: Value::Number } => text.parse().ok().filter(|n| *n > 0),
+            _ => None,
+        }
+    }
+
+    /// The items of a list; anything else is the only item.
+    pub(crate) fn items(self: &Rc<Self>) -> &[Rc<Self>] {
+        match &self.kind {
+            Kind::Sequence(items) => items,
+            _ => std::slice::from_ref(self),
+        }
+    }
+
     /// What this is, for "expected …, found …".
     pub(crate) fn describe(&self) -> String {
         match &self.kind {
