@@ -1,0 +1,34 @@
+//! Tags that are made, for calls without one.
+
+use twox_hash::XxHash3_128;
+
+use crate::Digest;
+
+/// The tag of a call that has none (`tag: auto`): the same for the same function, version and
+/// arguments, in every process and on every machine, and another for any others.
+///
+/// `arguments` are the hashes of the encoded arguments, without ignored ones.
+///
+/// ```
+/// use chia_bypass::{Digest, auto_tag};
+///
+/// let tag = |seed: &[u8]| auto_tag("simulate", Some("2"), &[Digest::of(seed)]);
+/// assert!(tag(b"3").starts_with("auto:simulate:"));
+/// assert_eq!(tag(b"3"), tag(b"3"));
+/// assert_ne!(tag(b"3"), tag(b"4"));
+/// ```
+pub fn auto_tag(function: &str, version: Option<&str>, arguments: &[Digest]) -> String {
+    let mut hash = XxHash3_128::new();
+    // Every field comes with its length, so that no two calls are the same bytes.
+    let mut text = |text: &str| {
+        hash.write(&(text.len() as u64).to_le_bytes());
+        hash.write(text.as_bytes());
+    };
+    text(function);
+    text(version.unwrap_or_default());
+    hash.write(&[u8::from(version.is_some())]);
+    for Digest(argument) in arguments {
+        hash.write(&argument.to_le_bytes());
+    }
+    format!("auto:{function}:{:032x}", hash.finish_128())
+}
