@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod contents;
+mod entry;
+mod error;
+mod hashes;
+mod pack;
+mod packed;
+mod read;
+mod source;
+mod stage;
+mod tar_header;
+mod unpack;
+mod values;
+mod walk;
+
+pub use contents::{Contents, Digest, Kind};
+pub use error::{Error, ErrorKind, Result};
+pub use hashes::Hashes;
+pub use pack::pack;
+pub use unpack::{Limits, unpack};
+pub use values::{Directory, File, digest_of};
