@@ -19,7 +19,7 @@ const GREETING: Duration = Duration::from_secs(60);
 /// A private cluster takes this long to stop, at most.
 const FAREWELL: Duration = Duration::from_secs(20);
 
-const MODULE: &str = "chia._bridge";
+const MODULE: &str = "chia_ray._bridge";
 
 /// The bridge's process.
 pub(crate) struct Bridge(Child);

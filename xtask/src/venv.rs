@@ -77,6 +77,12 @@ fn install(
     shell.run(Command::new(program).args(args).arg(wheel))
 }
 
+/// The wheel of our package, built from the sources as they are.
+pub(crate) fn wheel(shell: &Shell, ray: &str, python: &Interpreter) -> anyhow::Result<PathBuf> {
+    with_ray(shell, ray, python)?;
+    built()
+}
+
 /// The Python of the environment with the tools.
 pub(crate) fn with_tools(shell: &Shell, python: &Interpreter) -> anyhow::Result<PathBuf> {
     make(shell, &root().join("tools"), python, &BUILD_TOOLS.map(String::from))
@@ -114,7 +120,7 @@ fn build_wheel(
     profile: &str,
 ) -> anyhow::Result<PathBuf> {
     let tools = with_tools(shell, python)?;
-    let out = repo::target().join("wheels");
+    let out = wheels();
     if out.exists() {
         fs::remove_dir_all(&out)?;
     }
@@ -122,6 +128,15 @@ fn build_wheel(
     maturin.args(["build", "--quiet", "--profile", profile, "--interpreter"]).arg(&python.program);
     maturin.arg("--out").arg(&out).current_dir(package);
     shell.run(maturin.env("CARGO_TARGET_DIR", repo::target()))?;
-    let wheels = fs::read_dir(&out)?.flatten().map(|entry| entry.path());
-    wheels.into_iter().next().context("maturin made no wheel")
+    built()
+}
+
+/// The one wheel that was built last.
+fn built() -> anyhow::Result<PathBuf> {
+    let mut wheels = fs::read_dir(wheels())?.flatten().map(|entry| entry.path());
+    wheels.next().context("maturin made no wheel")
+}
+
+fn wheels() -> PathBuf {
+    repo::target().join("wheels")
 }

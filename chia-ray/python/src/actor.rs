@@ -16,7 +16,7 @@ static RUNTIME: LazyLock<Result<Runtime, std::io::Error>> = LazyLock::new(|| {
 });
 
 /// A living actor of chia-dispatch. Calls may overlap, from any thread; none holds the GIL.
-#[pyclass(frozen, module = "chia._native")]
+#[pyclass(frozen, module = "chia_ray._native")]
 pub(crate) struct Actor {
     inner: Arc<dyn chia_dispatch::Actor>,
 }

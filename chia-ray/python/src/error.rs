@@ -6,19 +6,19 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 pyo3::create_exception!(
-    chia._native,
+    chia_ray._native,
     ConfigError,
     PyValueError,
     "The rules are wrong: every problem at once."
 );
 pyo3::create_exception!(
-    chia._native,
+    chia_ray._native,
     CacheError,
     PyRuntimeError,
     "The store could not do what was asked. `kind` tells what went wrong: io, full, locked, …"
 );
 pyo3::create_exception!(
-    chia._native,
+    chia_ray._native,
     DispatchError,
     PyRuntimeError,
     "An actor refused a request. `kind` is the error kind of chia-dispatch: cache, data_file, …"

@@ -12,7 +12,7 @@ use crate::actor::Actor;
 use crate::error::{self, DispatchError};
 
 /// Serves the files that it was made for, and no others.
-#[pyclass(frozen, module = "chia._native")]
+#[pyclass(frozen, module = "chia_ray._native")]
 pub(crate) struct FileServer {
     inner: Arc<dyn chia_dispatch::Actor>,
 }

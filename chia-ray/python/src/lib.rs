@@ -10,7 +10,7 @@ mod rules;
 mod size;
 mod store;
 
-/// The module `chia._native`.
+/// The module `chia_ray._native`.
 #[pyo3::pymodule]
 #[pyo3(name = "_native")]
 mod native {

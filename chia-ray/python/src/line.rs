@@ -15,7 +15,7 @@ use crate::{error, facts};
 ///
 /// Operations take `patience` seconds at most, and raise `OSError` when the cache cannot be reached or
 /// does not answer in time: then there is the way through the actor.
-#[pyclass(frozen, module = "chia._native")]
+#[pyclass(frozen, module = "chia_ray._native")]
 pub(crate) struct Line {
     inner: CacheLine,
 }

@@ -16,13 +16,13 @@ use crate::error;
 type Callables = Bypass<Py<PyAny>, Py<PyAny>>;
 
 /// The rules of a loop with its providers and conditions.
-#[pyclass(frozen, module = "chia._native")]
+#[pyclass(frozen, module = "chia_ray._native")]
 pub(crate) struct Rules {
     bypass: RwLock<Callables>,
 }
 
 /// What becomes of one call.
-#[pyclass(frozen, get_all, module = "chia._native")]
+#[pyclass(frozen, get_all, module = "chia_ray._native")]
 pub(crate) struct Decision {
     /// Whether the computation is replaced.
     replaced: bool,

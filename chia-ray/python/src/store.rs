@@ -47,7 +47,7 @@ pub(crate) fn cache_init<'py>(
 
 /// The LRU store of a directory. Its methods may overlap, from any thread; none holds the GIL while
 /// it waits for the disk.
-#[pyclass(frozen, module = "chia._native")]
+#[pyclass(frozen, module = "chia_ray._native")]
 pub(crate) struct Store {
     inner: chia_cache::Store,
 }

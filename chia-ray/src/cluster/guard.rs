@@ -9,7 +9,7 @@ use chia_dispatch::Result;
 
 use super::unavailable;
 
-const MODULE: &str = "chia._guard";
+const MODULE: &str = "chia_ray._guard";
 
 /// A process that outlives us by a moment: once its standard input is closed, it ends every process
 /// that has the folder in its environment, and removes the folder.

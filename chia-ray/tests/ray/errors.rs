@@ -80,21 +80,21 @@ fn python_before(folder: &Path) -> PathBuf {
 
 /// Where our package is.
 fn package() -> PathBuf {
-    let script = "import chia, os; print(os.path.dirname(chia.__file__))";
+    let script = "import chia_ray, os; print(os.path.dirname(chia_ray.__file__))";
     let found = Command::new(fixture::python().unwrap()).args(["-c", script]).output().unwrap();
     String::from_utf8(found.stdout).unwrap().trim().into()
 }
 
 /// Puts our package into a folder.
 fn package_into(folder: &Path) {
-    std::os::unix::fs::symlink(package(), folder.join("chia")).unwrap();
+    std::os::unix::fs::symlink(package(), folder.join("chia_ray")).unwrap();
 }
 
 async fn a_python_without_the_package_is_named() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let error = refused(RayOptions::auto().python(python_with(folder.path())), SECONDS).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.to_string().contains("No module named 'chia'"), "{error}");
+    assert!(error.to_string().contains("No module named 'chia_ray'"), "{error}");
     Ok(())
 }
 

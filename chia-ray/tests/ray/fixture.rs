@@ -54,7 +54,7 @@ pub(crate) fn python() -> Result<PathBuf, String> {
     let python = std::env::var_os("CHIA_RAY_PYTHON").unwrap_or_else(|| "python3".into());
     let python = PathBuf::from(python);
     let shown = python.display().to_string();
-    let imported = Command::new(&python).args(["-c", "import ray, chia._bridge"]).output();
+    let imported = Command::new(&python).args(["-c", "import ray, chia_ray._bridge"]).output();
     match imported {
         Ok(output) if output.status.success() => Ok(python),
         Ok(output) => {

@@ -2,7 +2,8 @@
 //! on real clusters. Each makes its environment first, which is quick when it is there.
 //!
 //! * `chia-ray/tests` run with `CHIA_RAY_PYTHON`, the Python of the environment, and may not skip;
-//! * `chia-ray/python/tests/unit` needs no cluster, `chia-ray/python/tests/cluster` starts its own.
+//! * `chia-ray/python/tests/unit` needs no cluster, `chia-ray/python/tests/cluster` starts its own;
+//! * `chia-ray/python/tests/install` installs `CHIA_WHEEL` beside the original from the registry.
 
 use std::path::Path;
 use std::process::Command;
@@ -29,6 +30,7 @@ pub(crate) fn cells(packages: &[Package]) -> Vec<Cell> {
     let mut cells = Vec::new();
     if let Some(package) = venv::package() {
         cells.push(lint(&package, first));
+        cells.extend(pytest(&package, "install", RAY, first));
         for python in &pythons {
             cells.extend(pytest(&package, "unit", RAY, python).map(|c| c.slow_if(python != first)));
         }
@@ -78,8 +80,10 @@ fn pytest(
     let name = format!("{CRATE}/python-{suite}/ray-{ray}-py3.{}", python.minor);
     folder.exists().then(|| {
         Cell::new(name, move |shell| {
+            let wheel = venv::wheel(shell, ray, &python)?;
             let program = venv::with_ray(shell, ray, &python)?;
             let mut pytest = Command::new(&program);
+            pytest.env("CHIA_WHEEL", wheel);
             pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(&folder);
             shell
                 .run(pytest.env("CHIA_RAY_PYTHON", &program).env("PYTHONDONTWRITEBYTECODE", "1"))?;
@@ -106,7 +110,7 @@ fn lint(package: &Path, python: &Interpreter) -> Cell {
         let cache = repo::target().join("mypy");
         let mut mypy = tool(&["mypy", "--strict"]);
         mypy.arg("--python-executable").arg(program).arg("--cache-dir").arg(cache);
-        shell.run(mypy.args(["-p", "chia"]))?;
+        shell.run(mypy.args(["-p", "chia_ray"]))?;
         Ok(Verdict::pass())
     })
 }

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import ray
-from chia.base import _scope
 from chia.base.cache import stop_cache
+from chia_ray.base import _scope
 
 
 def start() -> Any:

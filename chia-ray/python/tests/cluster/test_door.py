@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import ray
-from chia.base._refs import Answer
 from chia.base.cache import get_active_cache, start_cache
 from chia.base.ChiaFunction import ChiaFunction, chia_wait, get
+from chia_ray.base._refs import Answer
 from waiting import LONG
 
 

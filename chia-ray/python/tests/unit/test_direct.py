@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chia import _native
-from chia.base._refs import Answer, ObjectRefCallback, chia_wait, get
+from chia_ray import _native
+from chia_ray.base._refs import Answer, ObjectRefCallback, chia_wait, get
 
 LONG = 60.0
 SECRET = bytes(range(32))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chia import _native
+from chia_ray import _native
 
 
 def load(folder: Path, text: str) -> _native.Rules:

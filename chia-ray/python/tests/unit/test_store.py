@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chia import _native
+from chia_ray import _native
 
 
 def open_store(dir: Path, budget: int = 1 << 30, durability: str = "relaxed") -> _native.Store:

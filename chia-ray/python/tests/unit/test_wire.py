@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 
-from chia import _wire
+from chia_ray import _wire
 
 
 def test_a_body_of_many_parts_arrives_whole() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
-from chia.base import _writes
-from chia.base._scope import Site
-from chia.base._values import Buffers, HoldsReferenceError, Stored, encode, parts
+from chia_ray.base import _writes
+from chia_ray.base._scope import Site
+from chia_ray.base._values import Buffers, HoldsReferenceError, Stored, encode, parts
 from ray.exceptions import GetTimeoutError
 
 SITE = Site("chia.cache", "chia", 0.1, b"")

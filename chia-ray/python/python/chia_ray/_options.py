@@ -8,8 +8,8 @@ from typing import Any
 
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from chia._errors import WorkerDied
-from chia._program import Program
+from chia_ray._errors import WorkerDied
+from chia_ray._program import Program
 
 ALWAYS = 0xFFFF_FFFF
 OWN = "chia"

@@ -9,12 +9,12 @@ from typing import Any
 
 import ray
 
-from chia import _native
-from chia.base import _lines, _scope, _writes
-from chia.base._actors import ChiaActorHandle, ChiaMethod
-from chia.base._refs import Answer, get, settled_answer
-from chia.base._scope import ANY_CACHE, Site
-from chia.base._values import encode, parts, was_stored
+from chia_ray import _native
+from chia_ray.base import _lines, _scope, _writes
+from chia_ray.base._actors import ChiaActorHandle, ChiaMethod
+from chia_ray.base._refs import Answer, get, settled_answer
+from chia_ray.base._scope import ANY_CACHE, Site
+from chia_ray.base._values import encode, parts, was_stored
 
 _log = logging.getLogger("chia.cache")
 

@@ -11,11 +11,11 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
-from chia import _native
-from chia.base import _scope, _writes
-from chia.base._cache_actor import CONCURRENCY, CacheActor
-from chia.base._cache_handle import CacheHandle
-from chia.base._scope import ANY_CACHE, CACHE, NAMESPACE, Site
+from chia_ray import _native
+from chia_ray.base import _scope, _writes
+from chia_ray.base._cache_actor import CONCURRENCY, CacheActor
+from chia_ray.base._cache_handle import CacheHandle
+from chia_ray.base._scope import ANY_CACHE, CACHE, NAMESPACE, Site
 
 __all__ = ["Cache", "CacheHandle", "get_active_cache", "is_cached", "start_cache", "stop_cache"]
 

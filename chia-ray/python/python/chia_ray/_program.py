@@ -15,8 +15,8 @@ from pathlib import Path
 
 import ray
 
-from chia._errors import ChiaError
-from chia._wire import Channel
+from chia_ray._errors import ChiaError
+from chia_ray._wire import Channel
 
 _KEPT = 8
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ray import exceptions
 
-from chia import _native, _wire
+from chia_ray import _native, _wire
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -67,7 +67,7 @@ def to_wire(error: BaseException) -> bytes:
     if isinstance(error, ChiaError):
         return str(error.args[0]).encode()
     kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), "task_failed")
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == "chia":
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == "chia_ray":
         kind, text = "unavailable", "the package chia-ray is not installed on every node"
     else:
         text = _text(error)

@@ -12,11 +12,11 @@ from typing import Any
 
 import ray
 
-from chia import _native
-from chia.base import _files, _scope
-from chia.base._files import FileServerHandle
-from chia.base._run import settled
-from chia.base._scope import BypassState
+from chia_ray import _native
+from chia_ray.base import _files, _scope
+from chia_ray.base._files import FileServerHandle
+from chia_ray.base._run import settled
+from chia_ray.base._scope import BypassState
 
 __all__ = ["Bypass", "FileServerHandle", "get_active_bypass"]
 

@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 import ray
 
-from chia import _attempts, _nodes, _wire
-from chia._actors import actor_class
-from chia._errors import ChiaError, to_wire
-from chia._options import actor_options, namespace_of, task_options
-from chia._program import Program, Shared
-from chia._wire import Channel, Frame
+from chia_ray import _attempts, _nodes, _wire
+from chia_ray._actors import actor_class
+from chia_ray._errors import ChiaError, to_wire
+from chia_ray._options import actor_options, namespace_of, task_options
+from chia_ray._program import Program, Shared
+from chia_ray._wire import Channel, Frame
 
 Outcome: TypeAlias = bytes | BaseException
 Object: TypeAlias = "ray.ObjectRef[bytes] | BaseException"
@@ -111,7 +111,7 @@ class Requests(ABC):
 
     def _function(self, hash: bytes, counted: bool) -> Any:
         """The remote function of a shared blob."""
-        from chia._trampoline import counted_function, remote_function
+        from chia_ray._trampoline import counted_function, remote_function
 
         function = self._functions.get((hash, counted))
         if function is not None:

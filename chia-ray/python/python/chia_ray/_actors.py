@@ -11,11 +11,11 @@ from typing import Any
 
 import ray
 
-from chia import _wire
-from chia._child import Child, outcome_of
-from chia._errors import ChiaError
-from chia._program import Program
-from chia._wire import Closed
+from chia_ray import _wire
+from chia_ray._child import Child, outcome_of
+from chia_ray._errors import ChiaError
+from chia_ray._program import Program
+from chia_ray._wire import Closed
 
 # The number of the one actor that a process makes: its first order.
 _MADE = 1
@@ -28,11 +28,11 @@ def actor_class(program: Program, kind: str) -> Any:
     with it, so that a restart needs no argument that lies in the object store; our own kinds need
     no program."""
     if kind == "chia.cache":
-        from chia.base._cache_actor import SharedCache
+        from chia_ray.base._cache_actor import SharedCache
 
         return ray.remote(SharedCache)
     if kind == "chia.files":
-        from chia.base._files import SharedFiles
+        from chia_ray.base._files import SharedFiles
 
         return ray.remote(SharedFiles)
 
@@ -59,7 +59,7 @@ class ProgramActor:
             self._failed = error
 
     def _start(self, program: Program, job: bytes) -> None:
-        from chia._requests import WithFutures
+        from chia_ray._requests import WithFutures
 
         self._child = Child(program)
         self._requests = WithFutures(program, self._child.channel)

@@ -1,4 +1,4 @@
-"""``python -m chia._bridge CONFIG``: a Rust driver's way to Ray, over the socket that is its stdin.
+"""``python -m chia_ray._bridge CONFIG``: a Rust driver's way to Ray, over the socket that is its stdin.
 
 CONFIG is JSON: ``{"address", "namespace", "program", "private"}``. ``address`` is ``auto`` or ``ip:port``;
 ``private`` holds ``{"resources": {…}}`` for a cluster of the driver's own, and is null otherwise.
@@ -17,12 +17,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from chia import _wire
-from chia._wire import Channel, Closed
+from chia_ray import _wire
+from chia_ray._wire import Channel, Closed
 
 if TYPE_CHECKING:
-    from chia._errors import ChiaError
-    from chia._requests import Requests
+    from chia_ray._errors import ChiaError
+    from chia_ray._requests import Requests
 
 # In seconds: a cluster that does not answer for this long is not there, or is lost.
 _CONNECT = 40.0
@@ -173,11 +173,11 @@ def _no_cluster(address: str, error: Exception) -> str:
 def _serve(channel: Channel, config: dict[str, Any]) -> None:
     import ray
 
-    from chia import _nodes, _program
-    from chia._child import greeting
-    from chia._errors import to_wire
-    from chia._program import Program
-    from chia._requests import Outcome, WithFutures
+    from chia_ray import _nodes, _program
+    from chia_ray._child import greeting
+    from chia_ray._errors import to_wire
+    from chia_ray._program import Program
+    from chia_ray._requests import Outcome, WithFutures
 
     address = ray.get_runtime_context().gcs_address
 
@@ -224,8 +224,8 @@ def _watch(channel: Channel, driver_node: str) -> None:
     gives neither results nor errors then."""
     import ray
 
-    from chia import _nodes
-    from chia._errors import to_wire
+    from chia_ray import _nodes
+    from chia_ray._errors import to_wire
 
     address = ray.get_runtime_context().gcs_address
     known = b""
@@ -255,7 +255,7 @@ def _answers(address: str) -> bool:
 
 
 def _lost(address: str) -> ChiaError:
-    from chia._errors import ChiaError
+    from chia_ray._errors import ChiaError
 
     text = f"the control process of the Ray cluster at {address} is gone"
     return ChiaError.new("backend_lost", text)

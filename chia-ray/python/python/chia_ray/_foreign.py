@@ -14,16 +14,16 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from chia import _native, _wire
-from chia._errors import ChiaError
-from chia._options import OWN
-from chia._program import Shared
-from chia.base import _scope
-from chia.base._run import MissedError, settled
-from chia.base._scope import BypassState, Cache, Scope, Site
-from chia.base._values import encode, parts
-from chia.base.bypass import Bypass
-from chia.base.cache import get_active_cache
+from chia_ray import _native, _wire
+from chia_ray._errors import ChiaError
+from chia_ray._options import OWN
+from chia_ray._program import Shared
+from chia_ray.base import _scope
+from chia_ray.base._run import MissedError, settled
+from chia_ray.base._scope import BypassState, Cache, Scope, Site
+from chia_ray.base._values import encode, parts
+from chia_ray.base.bypass import Bypass
+from chia_ray.base.cache import get_active_cache
 
 _log = logging.getLogger("chia")
 # The rules of so many loops are kept decoded in a worker.

@@ -1,4 +1,4 @@
-"""``python -m chia._guard FOLDER``: ends a cluster once its owner has closed our stdin, or has died.
+"""``python -m chia_ray._guard FOLDER``: ends a cluster once its owner has closed our stdin, or has died.
 
 The cluster is every process whose environment names a path in FOLDER, with all below it. FOLDER is
 removed as well. A byte on stdout says that we are there.

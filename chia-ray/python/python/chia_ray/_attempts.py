@@ -10,7 +10,7 @@ from typing import Any, Final
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from chia._errors import WorkerDied
+from chia_ray._errors import WorkerDied
 
 # In seconds: a task runs, whatever has become of its count.
 _PATIENCE: Final = 30.0

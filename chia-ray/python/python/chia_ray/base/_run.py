@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from ray import cloudpickle
 
-from chia.base import _scope
-from chia.base._actors import passed
-from chia.base._scope import Packed, Scope, Site
-from chia.base._writes import write_result
+from chia_ray.base import _scope
+from chia_ray.base._actors import passed
+from chia_ray.base._scope import Packed, Scope, Site
+from chia_ray.base._writes import write_result
 
 _log = logging.getLogger("chia")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from ray.util import get_node_ip_address
 
-from chia import _native, _wire
-from chia._errors import ChiaError, call_native
-from chia.base._values import Buffers, Stored, encode, parts, was_stored
+from chia_ray import _native, _wire
+from chia_ray._errors import ChiaError, call_native
+from chia_ray.base._values import Buffers, Stored, encode, parts, was_stored
 
 # Calls that the cache takes at once.
 CONCURRENCY = 32

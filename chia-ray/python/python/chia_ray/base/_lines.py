@@ -9,8 +9,8 @@ from typing import Any
 
 import ray
 
-from chia import _native
-from chia.base._scope import Site
+from chia_ray import _native
+from chia_ray.base._scope import Site
 
 # How long to wait for a cache to tell its new door, in seconds.
 _TELL = 1.0

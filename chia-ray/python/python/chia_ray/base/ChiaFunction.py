@@ -12,10 +12,11 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 import ray
 from ray import cloudpickle
 
-from chia.base import _scope
-from chia.base._actors import ChiaActorHandle, ChiaMethod, chia_actor, passed
-from chia.base._refs import ObjectRefCallback, chia_wait, get, settled_answer
-from chia.base._run import Hooks, Ticket, run, run_generator
+from chia_ray._engine import Shipped
+from chia_ray.base import _scope
+from chia_ray.base._actors import ChiaActorHandle, ChiaMethod, chia_actor, passed
+from chia_ray.base._refs import ObjectRefCallback, chia_wait, get, settled_answer
+from chia_ray.base._run import Hooks, Ticket, run, run_generator
 
 __all__ = [
     "ChiaActorHandle",
@@ -179,14 +180,15 @@ def _argument(given: Any) -> Any:
 
 def _remote_body(function: Callable[..., Any]) -> Callable[..., Any]:
     """What Ray runs: it takes anything, so that no name of ours meets one of the user's."""
+    shipped = Shipped(function)
     if inspect.isgeneratorfunction(function):
 
         def body(*args: Any, **kwargs: Any) -> Any:
-            yield from run_generator(function, args, kwargs)
+            yield from run_generator(shipped.function, args, kwargs)
     else:
 
         def body(*args: Any, **kwargs: Any) -> Any:
-            return run(function, args, kwargs)
+            return run(shipped.function, args, kwargs)
 
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(body, name, getattr(function, name, None) or "call")

@@ -7,9 +7,9 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from chia import _native, _wire
-from chia._errors import call_native
-from chia.base._actors import ChiaMethod
+from chia_ray import _native, _wire
+from chia_ray._errors import call_native
+from chia_ray.base._actors import ChiaMethod
 
 NAMESPACE = "chia"
 _CONCURRENCY = 8

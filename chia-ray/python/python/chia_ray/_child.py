@@ -11,10 +11,10 @@ from typing import Final
 
 import ray
 
-from chia import _program, _wire
-from chia._errors import ChiaError, WorkerDied
-from chia._program import Program
-from chia._wire import Closed, Frame
+from chia_ray import _program, _wire
+from chia_ray._errors import ChiaError, WorkerDied
+from chia_ray._program import Program
+from chia_ray._wire import Closed, Frame
 
 # In seconds.
 _GREETING: Final = 30.0

@@ -10,9 +10,9 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
-from chia.base import _lines
-from chia.base._scope import Site
-from chia.base._values import HoldsReferenceError, encode, parts
+from chia_ray.base import _lines
+from chia_ray.base._scope import Site
+from chia_ray.base._values import HoldsReferenceError, encode, parts
 
 _log = logging.getLogger("chia.cache")
 

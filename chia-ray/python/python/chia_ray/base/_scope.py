@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import ray
 from ray import cloudpickle
 
-from chia import _native
+from chia_ray import _native
 
 if TYPE_CHECKING:
-    from chia.base.bypass import Bypass
+    from chia_ray.base.bypass import Bypass
 
 # A state up to this size travels in each call; a larger one is put once.
 _INLINE = 16 * 1024
@@ -135,7 +135,7 @@ class Scope:
     def _decode(self) -> None:
         if not self._brought:
             return
-        from chia.base.bypass import Bypass
+        from chia_ray.base.bypass import Bypass
 
         assert self._packed is not None
         bypass, self._cache = _unpacked(self._packed)

@@ -11,11 +11,11 @@ from typing import Any
 
 import ray
 
-from chia import _wire
-from chia._child import Child, outcome_of
-from chia._program import Program, Shared
-from chia._requests import Done, Outcome, Requests
-from chia._wire import Channel, Closed, Frame
+from chia_ray import _wire
+from chia_ray._child import Child, outcome_of
+from chia_ray._program import Program, Shared
+from chia_ray._requests import Done, Outcome, Requests
+from chia_ray._wire import Channel, Closed, Frame
 
 # A cancelled task is noticed within this time, in seconds.
 _NOTICE = 0.1
@@ -160,7 +160,7 @@ class TaskChild(Child):
 
     def _run_foreign(self, frame: Frame) -> None:
         """Runs a body in Python, here on the main thread, as Ray runs any other."""
-        from chia import _foreign
+        from chia_ray import _foreign
 
         shared, cancelled = self._task
         name, at = _wire.read_blob(frame.body, 0)
@@ -195,8 +195,8 @@ def counted_function(program: Program, shared: Shared | None, counter: Any) -> A
     """As :func:`remote_function`, for tasks that may be tried again."""
 
     def chia_task(job: bytes, *args: bytes) -> bytes:
-        from chia import _attempts
-        from chia._trampoline import run_task
+        from chia_ray import _attempts
+        from chia_ray._trampoline import run_task
 
         with _attempts.counted(counter) as attempt:
             return run_task(program, shared, job, args, attempt)
@@ -208,7 +208,7 @@ def remote_function(program: Program, shared: Shared | None) -> Any:
     """The Ray function that runs a program's tasks. It travels once, its calls are one blob each."""
 
     def chia_task(job: bytes, *args: bytes) -> bytes:
-        from chia._trampoline import run_task
+        from chia_ray._trampoline import run_task
 
         return run_task(program, shared, job, args)
 

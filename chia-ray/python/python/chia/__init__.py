@@ -1,1 +1,0 @@
-"""Cache and bypass for loops on Ray, on the engine of the Rust crates of the same name."""

@@ -1,0 +1,32 @@
+"""Cache and bypass for loops on Ray, on the engine of the Rust crates of the same name."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if "free-threading" in sys.version:
+    raise ImportError("chia-ray does not support free-threaded builds of Python; use the regular build")
+
+if TYPE_CHECKING:
+    from chia_ray._engine import enable
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "enable"]
+
+# Where each public name is. They are imported when they are first used, so that `import chia_ray` is quick.
+_PUBLIC = {"enable": "_engine"}
+
+
+def __getattr__(name: str) -> Any:
+    module = _PUBLIC.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})
