@@ -6,6 +6,7 @@ mod bench;
 mod demo;
 mod flags;
 mod interpreters;
+mod lock;
 mod matrix;
 mod processes;
 mod ray;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::processes;
+use crate::{lock, processes};
 
 /// Longer than any logged command should take; a hung test must not hang the matrix.
 const LIMIT: Duration = Duration::from_secs(25 * 60);
@@ -85,6 +85,7 @@ impl Shell {
     fn start(&self, command: &mut Command) -> anyhow::Result<Child> {
         command.stdin(Stdio::null());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.envs(lock::inherited());
         if self.log.is_some() {
             // A terminal's Ctrl-C is ours to handle: it must not hit the command on its own.
             command.process_group(0).env("CARGO_TERM_COLOR", "never");

@@ -12,6 +12,7 @@ use anyhow::Context;
 
 use crate::flags;
 use crate::interpreters::{self, Interpreter};
+use crate::lock;
 use crate::repo;
 use crate::shell::Shell;
 
@@ -43,6 +44,7 @@ pub(crate) fn package() -> Option<PathBuf> {
 
 /// The Python of an environment with this Ray and our wheel, built from the sources as they are.
 pub(crate) fn with_ray(shell: &Shell, ray: &str, python: &Interpreter) -> anyhow::Result<PathBuf> {
+    lock::take()?;
     let folder = root().join(format!("ray-{ray}-py3.{}", python.minor));
     let mut wanted = vec![format!("ray=={ray}")];
     wanted.extend(TEST_TOOLS.map(String::from));

@@ -26,7 +26,7 @@ use anyhow::ensure;
 use cell::Cell;
 
 use crate::flags::{Select, Test};
-use crate::processes;
+use crate::{lock, processes};
 
 /// Runs the test matrix.
 pub(crate) fn test(flags: &Test) -> anyhow::Result<ExitCode> {
@@ -55,6 +55,7 @@ fn list_or_run(
         table::list(&cells);
         return Ok(ExitCode::SUCCESS);
     }
+    lock::take()?;
     processes::adopt_orphans()?;
     interrupt::end_everything_on_signals()?;
     let rows = runner::run_all(&cells, slow)?;

@@ -20,7 +20,10 @@ const GRACE: Duration = Duration::from_secs(10);
 /// that was killed look for it only now and then.
 const LEAVING: Duration = Duration::from_secs(30);
 
-/// Runs all of them, with a line of progress each; failing ones show their whole output at once.
+/// Lines of a failing cell's output that are shown.
+const TAIL: usize = 60;
+
+/// Runs all of them, with a line of progress each; failing ones show the end of their output at once.
 /// `slow` asks the tests for their long forms (`CHIA_SLOW`).
 pub(crate) fn run_all(cells: &[Cell], slow: bool) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
@@ -30,12 +33,21 @@ pub(crate) fn run_all(cells: &[Cell], slow: bool) -> anyhow::Result<Vec<Row>> {
         let row = run_one(cell, slow)?;
         println!("{}", row.progress());
         if let Outcome::Fail { log, .. } = &row.outcome {
-            println!("--- {}\n{}---", log.display(), fs::read_to_string(log)?);
+            println!("--- the end of {}\n{}---", log.display(), tail(&fs::read_to_string(log)?));
         }
         rows.push(row);
     }
     remove_scratch();
     Ok(rows)
+}
+
+/// The last lines of a log, and how many others there are.
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    let skipped = lines.len().saturating_sub(TAIL);
+    let head = (skipped > 0).then(|| format!("… {skipped} lines before these …\n"));
+    let tail = lines[skipped..].iter().map(|line| format!("{line}\n"));
+    head.into_iter().chain(tail).collect()
 }
 
 /// Removes whatever cells put into their scratch folders.
@@ -83,4 +95,18 @@ fn nothing_left() -> anyhow::Result<()> {
 /// Short, because paths of sockets below it are limited to 107 bytes.
 fn scratch() -> PathBuf {
     std::env::temp_dir().join(format!("chia-{}", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_a_long_log_is_shown() {
+        assert_eq!(tail("a\nb"), "a\nb\n");
+        let long: String = (0..TAIL + 5).map(|n| format!("line {n}\n")).collect();
+        let shown = tail(&long);
+        assert!(shown.starts_with("… 5 lines before these …\nline 5\n"), "{shown}");
+        assert_eq!(shown.lines().count(), TAIL + 1);
+    }
 }
