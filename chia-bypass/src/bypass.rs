@@ -131,7 +131,7 @@ impl<P, C> Bypass<P, C> {
             .collect()
     }
 
-    /// Whether `reason` should be told to the user now: true the first time that a
+    /// Whether `reason` should be reported to the user now: true the first time that a
     /// function is bypassed with nothing to replace it, false ever after and for every
     /// other reason.
     pub fn first_notice(&self, reason: &Reason<'_>) -> bool {

@@ -1,8 +1,8 @@
 //! Nothing that we start outlives us: every descendant is found, and ended if need be.
 //!
 //! Tests start clusters, whose daemons detach into sessions of their own. So process groups do not
-//! reach them all. We become the *subreaper* instead: whoever loses its parent becomes our child,
-//! and a walk through `/proc` finds everyone.
+//! reach them all. We become the *subreaper* instead: a process that loses its parent becomes our
+//! child, and a walk through `/proc` finds them all.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait};
 
-/// Held while a process is started. Whoever ends them all keeps it, and no new one appears.
+/// Held while a process is started. To end all processes, hold it for good: no new one appears.
 static STARTING: Mutex<()> = Mutex::new(());
 
 /// A living process below us.
@@ -55,17 +55,17 @@ pub(crate) fn leftovers(grace: Duration) -> Vec<Process> {
 
 fn signal_until_gone(signal: Signal, grace: Duration) {
     let start = Instant::now();
-    let mut told = Vec::new();
+    let mut signalled = Vec::new();
     loop {
         let left = descendants();
         if left.is_empty() || start.elapsed() > grace {
             return;
         }
         for process in left {
-            if !told.contains(&process) {
+            if !signalled.contains(&process) {
                 // It may have ended meanwhile, which is what we want.
                 let _ = kill_process(process.pid, signal);
-                told.push(process);
+                signalled.push(process);
             }
         }
         thread::sleep(Duration::from_millis(20));

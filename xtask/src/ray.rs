@@ -18,7 +18,7 @@ use crate::shell::Shell;
 use crate::{interpreters, repo, venv};
 
 /// How long a cluster may take to start, and to stop.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How long a living cluster may take to take a connection.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ fn up() -> anyhow::Result<()> {
     }
     let start = Instant::now();
     while address().is_none() {
-        if running()?.is_none() || start.elapsed() > PATIENCE {
+        if running()?.is_none() || start.elapsed() > TIMEOUT {
             bail!("the cluster does not start; see {}", log_name());
         }
         thread::sleep(Duration::from_millis(100));
@@ -79,7 +79,7 @@ fn down() -> anyhow::Result<()> {
     kill_process(pid, Signal::TERM)?;
     let start = Instant::now();
     while running()?.is_some() {
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > TIMEOUT {
             bail!("the cluster does not stop; see {}", log_name());
         }
         thread::sleep(Duration::from_millis(100));

@@ -98,7 +98,7 @@ impl Shell {
         let start = Instant::now();
         loop {
             if let Some(status) = child.try_wait()? {
-                // Whoever ended it because we are interrupted keeps the guard: do not go on then.
+                // An interrupt ends the child and keeps the guard: do not go on then.
                 drop(processes::starting());
                 return Ok(status);
             }

@@ -51,9 +51,9 @@ fn an_interrupted_matrix_leaves_no_process_and_says_how_it_ended() {
     }
     thread::sleep(Duration::from_millis(200));
     kill_process(pid, Signal::INT).unwrap();
-    let told = Instant::now();
+    let interrupted = Instant::now();
     assert_eq!(matrix.wait().unwrap().code(), Some(130));
-    assert!(told.elapsed() < Duration::from_secs(10));
+    assert!(interrupted.elapsed() < Duration::from_secs(10));
     assert_eq!(names(processes::leftovers(Duration::ZERO)), [""; 0]);
     assert!(!std::env::temp_dir().join(format!("chia-{}", pid.as_raw_pid())).exists());
 }

@@ -184,7 +184,7 @@ class Server:
         return 0
 
     def fill(self, peer, size, times):
-        """Writes so many entries and closes the store, for `reopen`."""
+        """Writes `times` entries and closes the store, for `reopen`."""
         store = PEERS[peer](self.folder / f"{peer}-open-{times}")
         with store.cache.transact() if peer == "diskcache" else contextlib.nullcontext():
             for at in range(times):

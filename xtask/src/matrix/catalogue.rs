@@ -1,7 +1,7 @@
 //! Every cell of the matrix, in the order in which they run: cheap checks first.
 
 use super::cell::Cell;
-use super::{checks, demo, layering, ray, rust, tidy};
+use super::{checks, demo, layering, ray, rust, tidy, vocabulary};
 use crate::repo;
 
 /// All cells of the full matrix, or only those of the quick one.
@@ -9,6 +9,7 @@ pub(crate) fn cells(quick: bool) -> anyhow::Result<Vec<Cell>> {
     let packages = repo::packages()?;
     let mut cells = checks::cells();
     cells.extend(tidy::cells());
+    cells.push(vocabulary::cell());
     cells.extend(layering::cells());
     for package in &packages {
         cells.extend(rust::cells(package));

@@ -18,6 +18,7 @@ mod runner;
 mod rust;
 mod table;
 mod tidy;
+mod vocabulary;
 
 use std::fs;
 use std::process::ExitCode;

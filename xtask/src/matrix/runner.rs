@@ -13,7 +13,7 @@ use crate::processes;
 use crate::repo;
 use crate::shell::Shell;
 
-/// How long processes have to end when they are told to.
+/// How long processes have to end once they are signalled.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How long processes that a cell leaves behind have to go by themselves: the agents of a Ray node

@@ -150,8 +150,16 @@ fn sources() -> anyhow::Result<Vec<(PathBuf, String)>> {
 }
 
 fn sources_below(folder: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
-    let files = files_below(folder, &["rs", "py"])?;
-    files.into_iter().map(|path| Ok((path.clone(), fs::read_to_string(path)?))).collect()
+    read_all(files_below(folder, &["rs", "py"])?)
+}
+
+/// Path and text of every file of ours with one of these extensions.
+pub(crate) fn files(extensions: &[&str]) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    read_all(files_below(repo::top(), extensions)?)
+}
+
+fn read_all(paths: Vec<PathBuf>) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    paths.into_iter().map(|path| Ok((path.clone(), fs::read_to_string(path)?))).collect()
 }
 
 fn files_below(folder: &Path, extensions: &[&str]) -> anyhow::Result<Vec<PathBuf>> {

@@ -13,7 +13,7 @@ use crate::timing::Side;
 
 const DISKCACHE: &str = "diskcache==5.6.3";
 
-/// A running Python that does as it is told, and says how long that took.
+/// A running Python that runs operations on request and reports how long they took.
 pub(super) struct Python {
     child: Child,
     pipe: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
@@ -35,7 +35,7 @@ impl Python {
         Ok(Self { child, pipe: Mutex::new((stdin, stdout)) })
     }
 
-    /// Has `peer` do `operation` so many times, and returns what that took.
+    /// Has `peer` do `operation` `times` times; returns the duration.
     pub(super) fn run(
         &self,
         peer: &str,

@@ -84,7 +84,7 @@ fn put(
     Ok(transaction.commit()?)
 }
 
-/// Fills a database with so many bytes of values and leaves it open: the process is killed next.
+/// Fills a database with `bytes` bytes of values and leaves it open: the process is killed next.
 pub(super) fn fill(file: &Path, quick: bool, bytes: u64) -> anyhow::Result<()> {
     let db = Database::create(file)?;
     let mut value = Value::new(INLINE);

@@ -1,4 +1,4 @@
-//! Python's own calls, timed by a Python driver that is told what to do line by line.
+//! Python's own calls, timed by a Python driver that takes its orders line by line.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
@@ -63,7 +63,7 @@ impl Python {
         Ok(Self { process, pipes })
     }
 
-    /// Does something so many times, and says how long it took.
+    /// Does something `times` times; returns the duration.
     pub(super) fn measure(&self, way: &str, times: u64) -> Duration {
         let (stdin, stdout) = &mut *self.pipes.borrow_mut();
         writeln!(stdin, "{way} {times}").expect("the Python driver takes orders");

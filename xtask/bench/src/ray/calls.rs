@@ -103,7 +103,7 @@ impl Loop {
         self.chia.shutdown().await
     }
 
-    /// So many calls one after another.
+    /// `times` calls one after another.
     pub(super) async fn round_trips(&self, way: Way, times: u64) -> Duration {
         let start = Instant::now();
         for _ in 0..times {
@@ -113,7 +113,7 @@ impl Loop {
         start.elapsed()
     }
 
-    /// So many calls at a time.
+    /// `times` calls at the same time.
     pub(super) async fn flight(&self, way: Way, times: u64) -> Duration {
         let start = Instant::now();
         let mut handles = Vec::new();
