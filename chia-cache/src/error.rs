@@ -32,6 +32,8 @@ pub enum ErrorKind {
     Corrupt,
     /// The tag is too long to be kept.
     Tag,
+    /// The facts of the entry are too long to be kept.
+    Facts,
     /// The store has been closed.
     Closed,
 }
@@ -111,6 +113,11 @@ impl fmt::Display for Error {
                 f,
                 "cannot {doing} {path}: the tag is longer than {} bytes",
                 crate::MAX_TAG_LEN
+            ),
+            ErrorKind::Facts => write!(
+                f,
+                "cannot {doing} {path}: function, fingerprints and labels of the entry take more than {} bytes",
+                crate::MAX_FACTS_LEN
             ),
             ErrorKind::Closed => write!(f, "cannot {doing} {path}: the store has been closed"),
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
-use crate::files::{self, Draft, ReadError, Wrap};
+use crate::files::{self, ReadError, StagedFile, Wrap};
 use crate::meta::Meta;
 use crate::store::inner::Inner;
 use crate::store::read::Outcome;
@@ -42,7 +42,7 @@ impl Inner {
                     tag,
                     meta: &found.meta,
                     head: Vec::new(),
-                    draft: None,
+                    staged: None,
                 };
                 match file {
                     None => export
@@ -53,11 +53,17 @@ impl Inner {
                 export.finish().map_err(ReadError::Sink)
             },
         )?;
-        let Outcome::Value((found, draft)) = exported else { return Ok(false) };
-        let mut meta =
-            Meta { len: draft.len(), checksum: Some(draft.checksum()), ..(*found.meta).clone() };
-        meta.place = draft.place(GENERATION, true);
-        draft.finish(dir, &Draft::trailer(self.id, tag, &meta), self.is_durable()).map_err(fail)?;
+        let Outcome::Value((found, staged)) = exported else { return Ok(false) };
+        let meta = Meta {
+            len: staged.len(),
+            checksum: Some(staged.checksum()),
+            generation: GENERATION,
+            place: staged.place(true),
+            ..(*found.meta).clone()
+        };
+        staged
+            .finish(dir, &StagedFile::trailer(self.id, tag, &meta), self.is_durable())
+            .map_err(fail)?;
         Ok(true)
     }
 }
@@ -69,23 +75,23 @@ struct Export<'a> {
     tag: &'a str,
     meta: &'a Meta,
     head: Vec<u8>,
-    draft: Option<Draft>,
+    staged: Option<StagedFile>,
 }
 
 impl Export<'_> {
-    fn start(&mut self) -> io::Result<Draft> {
-        let number = self.inner.next_draft.fetch_add(1, Ordering::Relaxed);
+    fn start(&mut self) -> io::Result<StagedFile> {
+        let number = self.inner.next_staged.fetch_add(1, Ordering::Relaxed);
         let path = self.dir.join(format!(".export-{}-{number}", std::process::id()));
         let head = std::mem::take(&mut self.head);
         let wrap = Wrap::pickle(self.tag, self.meta.codec, &head)?;
-        let mut draft = Draft::create(&self.inner.io, path, wrap)?;
-        draft.push(&head)?;
-        Ok(draft)
+        let mut staged = StagedFile::create(&self.inner.io, path, wrap)?;
+        staged.push(&head)?;
+        Ok(staged)
     }
 
-    fn finish(mut self) -> io::Result<Draft> {
-        match self.draft.take() {
-            Some(draft) => Ok(draft),
+    fn finish(mut self) -> io::Result<StagedFile> {
+        match self.staged.take() {
+            Some(staged) => Ok(staged),
             None => self.start(),
         }
     }
@@ -93,12 +99,12 @@ impl Export<'_> {
 
 impl Write for Export<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        match &mut self.draft {
-            Some(draft) => draft.push(data)?,
+        match &mut self.staged {
+            Some(staged) => staged.push(data)?,
             None => self.head.extend_from_slice(data),
         }
         if self.head.len() >= HEAD {
-            self.draft = Some(self.start()?);
+            self.staged = Some(self.start()?);
         }
         Ok(data.len())
     }

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::fingerprint::{Fingerprint, Hash128};
+
 /// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -44,10 +46,13 @@ pub enum Codec {
 ///
 /// ```
 /// use std::time::Duration;
-/// use chia_cache::{Codec, NewEntry, Origin};
+/// use chia_cache::{Codec, Fingerprint, NewEntry, Origin};
 ///
 /// let entry = NewEntry::new(Origin::Real)
 ///     .function("build_core")
+///     .version("2")
+///     .argument(Fingerprint::new(0x5eed, 8).name("seed").repr("42"))
+///     .label("slack_ps", "-12")
 ///     .compute_time(Duration::from_secs(90))
 ///     .codec(Codec::Raw);
 /// # let _ = entry;
@@ -59,12 +64,23 @@ pub struct NewEntry {
     pub(crate) origin: Origin,
     pub(crate) compute_time: Option<Duration>,
     pub(crate) codec: Codec,
+    pub(crate) provenance: Provenance,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) pinned: bool,
 }
 
 impl NewEntry {
     /// An entry of this origin, of no known function, a pickle.
     pub fn new(origin: Origin) -> Self {
-        Self { function: None, origin, compute_time: None, codec: Codec::default() }
+        Self {
+            function: None,
+            origin,
+            compute_time: None,
+            codec: Codec::default(),
+            provenance: Provenance::default(),
+            ttl: None,
+            pinned: false,
+        }
     }
 
     /// The name of the function whose result this is.
@@ -83,6 +99,96 @@ impl NewEntry {
     pub fn codec(mut self, codec: Codec) -> Self {
         self.codec = codec;
         self
+    }
+
+    /// The version that the function declares.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.provenance.version = Some(version.into());
+        self
+    }
+
+    /// The fingerprint of the next argument, in order of position.
+    pub fn argument(mut self, argument: Fingerprint) -> Self {
+        self.provenance.arguments.push(argument);
+        self
+    }
+
+    /// The fingerprints of all arguments, in order of position.
+    pub fn arguments(mut self, arguments: Vec<Fingerprint>) -> Self {
+        self.provenance.arguments = arguments;
+        self
+    }
+
+    /// A hash of the function's source.
+    pub fn code(mut self, hash: u128) -> Self {
+        self.provenance.code = Some(hash.into());
+        self
+    }
+
+    /// The run that computed the value.
+    pub fn run(mut self, id: impl Into<String>) -> Self {
+        self.provenance.run = Some(id.into());
+        self
+    }
+
+    /// Attaches a label. A label of the same name is replaced.
+    pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        self.provenance.labels.retain(|(old, _)| *old != name);
+        self.provenance.labels.push((name, value));
+        self
+    }
+
+    /// How long the entry is served. After that it is a miss, and the next to be evicted.
+    pub fn ttl(mut self, time: Duration) -> Self {
+        self.ttl = Some(time);
+        self
+    }
+
+    /// Whether the entry is pinned: never evicted to make room.
+    pub fn pinned(mut self, pinned: bool) -> Self {
+        self.pinned = pinned;
+        self
+    }
+
+    /// What the facts take, roughly, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.function.as_ref().map_or(0, String::len) + self.provenance.size()
+    }
+}
+
+/// What a value was computed from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Provenance {
+    /// The version that the function declared.
+    pub version: Option<String>,
+    /// The fingerprints of the arguments, in order of position.
+    pub arguments: Vec<Fingerprint>,
+    /// A hash of the function's source.
+    pub code: Option<Hash128>,
+    /// The run that computed the value.
+    pub run: Option<String>,
+    /// Labels that the loop attached: name and value.
+    pub labels: Vec<(String, String)>,
+}
+
+impl Provenance {
+    /// Whether nothing at all is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What it takes, roughly, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let labels = self.labels.iter().map(|(name, value)| 2 + name.len() + value.len());
+        text(&self.version)
+            + text(&self.run)
+            + self.code.map_or(0, |_| 16)
+            + self.arguments.iter().map(Fingerprint::size).sum::<usize>()
+            + labels.sum::<usize>()
     }
 }
 
@@ -132,6 +238,12 @@ pub struct Facts {
     pub compute_time: Option<Duration>,
     /// How to decode the value.
     pub codec: Codec,
+    /// What the value was computed from.
+    pub provenance: Provenance,
+    /// When the entry stops being served, if ever.
+    pub expires: Option<SystemTime>,
+    /// Whether the entry is never evicted to make room.
+    pub pinned: bool,
 }
 
 /// A value with its facts.
@@ -170,8 +282,10 @@ pub enum ReplayMiss {
         /// Where the entry came from.
         origin: Origin,
     },
-    /// The entry was damaged and has been set aside.
+    /// The entry was damaged and has been put into quarantine.
     Damaged,
+    /// The check that the caller gave refused the entry's facts.
+    Rejected,
 }
 
 impl fmt::Display for ReplayMiss {
@@ -182,7 +296,8 @@ impl fmt::Display for ReplayMiss {
             Self::Replacement { origin } => {
                 write!(f, "the entry is a replacement ({origin}), not a computed result")
             }
-            Self::Damaged => f.write_str("the entry was damaged and has been set aside"),
+            Self::Damaged => f.write_str("the entry was damaged and has been put into quarantine"),
+            Self::Rejected => f.write_str("the entry's facts differ from what was asked for"),
         }
     }
 }

@@ -2,42 +2,43 @@
 
 mod bytesize;
 mod error;
+mod eviction;
 mod export;
 mod facts;
 mod files;
+mod fingerprint;
 mod index;
 mod io;
-mod layer;
+mod legacy;
+mod live;
 mod log;
+mod memtable;
 mod meta;
 mod options;
 mod owner;
 pub mod pickle;
+mod quarantine;
 mod recovery;
 mod report;
-mod set_aside;
 mod stats;
 mod store;
-mod table;
+mod sync;
 mod unlink;
-mod victims;
 
 pub use bytesize::{ByteSize, ParseByteSizeError};
 pub use error::{Error, ErrorKind, Result};
-pub use facts::{Codec, Entry, Facts, NewEntry, Origin, Replay, ReplayMiss, Written};
+pub use facts::{Codec, Entry, Facts, NewEntry, Origin, Provenance, Replay, ReplayMiss, Written};
+pub use fingerprint::{Fingerprint, Hash128};
 pub use options::{Durability, Options};
-pub use report::{Ignored, OpenReport, SetAside};
+pub use report::{Ignored, OpenReport, Quarantined};
 pub use stats::Stats;
 pub use store::Store;
 
 /// The version of the on-disk format that this crate writes; it reads every version up to it.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The longest tag, in bytes.
 pub const MAX_TAG_LEN: usize = 1024 * 1024;
 
-/// Locks a mutex whose data is consistent between any two statements, so that a panic elsewhere is no
-/// reason to refuse it.
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
+/// The most bytes that the facts of an entry may take: function, version, fingerprints, labels.
+pub const MAX_FACTS_LEN: usize = 64 * 1024;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
-use crate::{Codec, Facts, NewEntry, Origin};
+use crate::{Codec, Facts, NewEntry, Origin, Provenance};
 
 /// An entry without its tag and its value. The order of the fields is the format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,12 @@ pub(crate) struct Meta {
     pub(crate) len: u64,
     /// The xxh3-128 of the value; a file of the Python original has none.
     pub(crate) checksum: Option<Checksum>,
+    /// Of two entries of one tag, the one with the higher generation is the newer.
+    pub(crate) generation: u64,
+    pub(crate) provenance: Option<Box<Provenance>>,
+    /// Milliseconds since 1970.
+    pub(crate) expires: Option<u64>,
+    pub(crate) pinned: bool,
     pub(crate) place: Place,
 }
 
@@ -29,12 +35,10 @@ pub(crate) type Checksum = [u8; 16];
 /// Where the value is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Place {
-    /// In the log, and after the next fold in the index.
+    /// In the log, and after the next checkpoint in the index.
     Inline,
     /// In a file of ours.
     File {
-        /// Tells the files of one tag apart; never used twice.
-        generation: u64,
         /// Whether the file was durable before the record that names it was written.
         synced: bool,
         /// Whether it is a pickle of `(tag, value)`, or the value as it is.
@@ -42,7 +46,21 @@ pub(crate) enum Place {
         cut: Cut,
     },
     /// In a file that somebody put into the directory.
-    Found { name: String, cut: Cut },
+    Found {
+        name: String,
+        cut: Cut,
+        /// What the file was when it became an entry. Files of format 1 have none.
+        stamp: Option<Stamp>,
+    },
+}
+
+/// What tells whether somebody has rewritten a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
+    pub(crate) len: u64,
+    /// Nanoseconds since 1970.
+    pub(crate) modified: u64,
+    pub(crate) inode: u64,
 }
 
 /// How a value is cut out of its file: `prefix`, the file's bytes `start..end`, `suffix`.
@@ -69,22 +87,34 @@ impl Cut {
 }
 
 impl Meta {
-    pub(crate) fn new(entry: &NewEntry, len: u64, checksum: Checksum, place: Place) -> Self {
+    pub(crate) fn new(
+        entry: &NewEntry,
+        generation: u64,
+        len: u64,
+        checksum: Checksum,
+        place: Place,
+    ) -> Self {
+        let provenance = &entry.provenance;
+        let created = now();
         Self {
             function: entry.function.clone(),
             origin: entry.origin,
             codec: entry.codec,
-            created: now(),
+            created,
             compute_time: entry.compute_time.map(|time| time.as_micros() as u64),
             len,
             checksum: Some(checksum),
+            generation,
+            provenance: (!provenance.is_empty()).then(|| Box::new(provenance.clone())),
+            expires: entry.ttl.map(|ttl| created.saturating_add(ttl.as_millis() as u64)),
+            pinned: entry.pinned,
             place,
         }
     }
 
     /// What the entry counts against the budget.
     pub(crate) fn cost(&self, tag: &str) -> u64 {
-        cost(tag, self.len)
+        cost(tag, self.len, self.facts_size())
     }
 
     pub(crate) fn is_inline(&self) -> bool {
@@ -108,13 +138,25 @@ impl Meta {
             last_read: (last_read > 0).then(|| time(last_read)),
             compute_time: self.compute_time.map(Duration::from_micros),
             codec: self.codec,
+            provenance: self.provenance.as_deref().cloned().unwrap_or_default(),
+            expires: self.expires.map(time),
+            pinned: self.pinned,
         }
+    }
+
+    /// What the facts take, roughly, in bytes.
+    fn facts_size(&self) -> usize {
+        let provenance = self.provenance.as_ref().map_or(0, |provenance| provenance.size());
+        self.function.as_ref().map_or(0, String::len) + provenance
     }
 }
 
+/// Facts up to this size, in bytes, do not count against the budget.
+const FREE_FACTS: usize = 256;
+
 /// What a value of `len` bytes under `tag` counts against the budget.
-pub(crate) fn cost(tag: &str, len: u64) -> u64 {
-    len.saturating_add(tag.len() as u64)
+pub(crate) fn cost(tag: &str, len: u64, facts: usize) -> u64 {
+    len.saturating_add((tag.len() + facts.saturating_sub(FREE_FACTS)) as u64)
 }
 
 pub(crate) fn checksum(value: &[u8]) -> Checksum {

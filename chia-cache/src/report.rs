@@ -18,8 +18,8 @@ pub struct OpenReport {
     /// Files that became entries: pickles found in the directory, and files re-adopted after the
     /// index was lost.
     pub adopted: u64,
-    /// What was set aside, and why.
-    pub set_aside: Vec<SetAside>,
+    /// What was put into quarantine, and why.
+    pub quarantined: Vec<Quarantined>,
     /// Pickle files that were left where they are without becoming entries, and why.
     pub ignored: Vec<Ignored>,
     /// Tags of entries whose file is gone or was cut off by a power loss.
@@ -33,7 +33,7 @@ pub struct OpenReport {
 /// A file that was moved out of the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct SetAside {
+pub struct Quarantined {
     /// The name of the file.
     pub name: String,
     /// What was wrong with it.
@@ -54,7 +54,7 @@ impl OpenReport {
     /// Whether something was found that a user should hear of: damage, loss, or eviction.
     #[must_use]
     pub fn is_notable(&self) -> bool {
-        !self.set_aside.is_empty() || !self.lost.is_empty() || self.evicted > 0
+        !self.quarantined.is_empty() || !self.lost.is_empty() || self.evicted > 0
     }
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for OpenReport {
         let counts = [
             (self.replayed, "log records applied"),
             (self.adopted, "files adopted"),
-            (self.set_aside.len() as u64, "set aside as damaged"),
+            (self.quarantined.len() as u64, "put into quarantine as damaged"),
             (self.ignored.len() as u64, "ignored"),
             (self.lost.len() as u64, "lost"),
             (self.evicted, "evicted to fit the budget"),

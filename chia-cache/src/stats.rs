@@ -28,8 +28,8 @@ pub struct Stats {
     pub too_large: u64,
     /// Entries evicted to make room.
     pub evictions: u64,
-    /// Damaged entries set aside.
-    pub set_aside: u64,
+    /// Damaged entries put into quarantine.
+    pub quarantined: u64,
     /// Writes that took the place of another function's result.
     pub collisions: u64,
     /// Files that are evicted but not yet unlinked.
@@ -52,7 +52,7 @@ pub(crate) struct Counters {
     pub(crate) kept_real: Counter,
     pub(crate) too_large: Counter,
     pub(crate) evictions: Counter,
-    pub(crate) set_aside: Counter,
+    pub(crate) quarantined: Counter,
     pub(crate) collisions: Counter,
     pub(crate) in_flight_bytes: Counter,
 }

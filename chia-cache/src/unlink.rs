@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Mutex;
 
-use crate::lock;
+use crate::sync::lock;
 
 #[derive(Debug)]
 struct Pending {

@@ -54,7 +54,7 @@ fn check(fixture_name: &str, replayed: bool) {
     let report = store.open_report();
     assert_eq!(report.replayed > 0, replayed, "{report:?}");
     assert_eq!(
-        (report.entries, report.set_aside.len(), report.lost.len()),
+        (report.entries, report.quarantined.len(), report.lost.len()),
         (3, 0, 0),
         "{report:?}"
     );
@@ -66,7 +66,7 @@ fn check(fixture_name: &str, replayed: bool) {
     assert_eq!(store.read("large").unwrap().unwrap().value, large());
     let manual = store.read("Ünïcode/../tag").unwrap().unwrap();
     assert_eq!((manual.facts.origin, manual.facts.codec), (Origin::Manual, Codec::Pickle));
-    assert_eq!(store.flush().unwrap(), 3);
+    assert_eq!(store.clear().unwrap(), 3);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_later_format_is_refused_and_left_alone() {
     assert!(
         fs::metadata(dir.path().join(".chia/index.redb")).unwrap().len() >= before.len() as u64
     );
-    assert_eq!(fs::read_dir(dir.path().join(".chia/set-aside")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(dir.path().join(".chia/quarantine")).unwrap().count(), 0);
 }
 
 /// Writes the fixtures of the present format anew, when asked to.

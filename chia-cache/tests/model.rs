@@ -87,7 +87,7 @@ impl Pair {
             Step::Replay(tag, function) => self.replay(&tag, function),
             Step::Evict(tag) => assert_eq!(self.store.evict(&tag).unwrap(), self.model.evict(&tag)),
             Step::Flush => {
-                assert_eq!(self.store.flush().unwrap(), self.model.items.drain(..).count() as u64);
+                assert_eq!(self.store.clear().unwrap(), self.model.items.drain(..).count() as u64);
             }
             Step::SetBudget(budget) => {
                 self.store.set_budget(ByteSize::new(budget)).unwrap();

@@ -127,7 +127,7 @@ fn pickles(dir: &Path) -> Vec<(String, Vec<u8>)> {
     files
         .map(|path| {
             let mut bytes = fs::read(path).unwrap();
-            if bytes.ends_with(b"CHIAVAL1") {
+            if bytes.ends_with(b"CHIAVAL2") {
                 let footer = bytes.len() - 20;
                 let len =
                     u32::from_le_bytes(bytes[footer..footer + 4].try_into().unwrap()) as usize;

@@ -115,7 +115,7 @@ fn r14_the_operations() {
     assert_eq!(sink, vec![5; 50_000]);
     assert!(store.evict("a").unwrap());
     assert!(!store.evict("a").unwrap());
-    assert_eq!(store.flush().unwrap(), 1);
+    assert_eq!(store.clear().unwrap(), 1);
     assert_eq!((store.size_bytes(), store.keys().unwrap().len()), (0, 0));
     let stats = store.stats();
     assert_eq!((stats.hits, stats.misses, stats.writes, stats.evictions), (1, 1, 2, 0));
@@ -192,8 +192,8 @@ fn r17_a_damaged_entry_is_a_miss_set_aside_and_counted() {
     damage_file(dir.path(), 5000);
     assert!(matches!(store.replay("a", "f").unwrap(), Replay::Miss(ReplayMiss::Damaged)));
     assert_eq!(value(&store, "a"), None);
-    assert_eq!(store.stats().set_aside, 1);
-    assert_eq!(std::fs::read_dir(dir.path().join(".chia/set-aside")).unwrap().count(), 1);
+    assert_eq!(store.stats().quarantined, 1);
+    assert_eq!(std::fs::read_dir(dir.path().join(".chia/quarantine")).unwrap().count(), 1);
     assert_eq!(store.size_bytes(), 0);
 }
 
@@ -210,8 +210,8 @@ fn r17_a_damaged_small_value_is_kept_aside_too() {
     bytes[at] = b'A';
     std::fs::write(&index, bytes).unwrap();
     let store = Store::open(dir.path(), options(1 << 20)).unwrap();
-    assert_eq!((value(&store, "a/b"), store.stats().set_aside), (None, 1));
-    let mut aside = std::fs::read_dir(dir.path().join(".chia/set-aside")).unwrap();
+    assert_eq!((value(&store, "a/b"), store.stats().quarantined), (None, 1));
+    let mut aside = std::fs::read_dir(dir.path().join(".chia/quarantine")).unwrap();
     let kept = aside.next().unwrap().unwrap().path();
     assert!(kept.to_str().unwrap().contains("-a-b-"), "{kept:?}");
     let kept = std::fs::read(kept).unwrap();
@@ -226,7 +226,7 @@ fn r17_a_value_on_huge_pages_is_read_whole_and_checked() {
     store.write("large", whole.clone(), &real("f")).unwrap();
     assert!(value(&store, "large").unwrap() == whole);
     damage_file(dir.path(), 32 << 20);
-    assert_eq!((value(&store, "large"), store.stats().set_aside), (None, 1));
+    assert_eq!((value(&store, "large"), store.stats().quarantined), (None, 1));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn r17_a_lost_index_is_set_aside_and_the_files_are_adopted_again() {
     std::fs::remove_file(log).unwrap();
     let store = Store::open(dir.path(), options(1 << 20)).unwrap();
     let report = store.open_report();
-    assert_eq!((report.adopted, report.set_aside.len(), report.clean), (1, 1, false));
+    assert_eq!((report.adopted, report.quarantined.len(), report.clean), (1, 1, false));
     assert_eq!(value(&store, "a/../b").unwrap(), vec![1; 100_000]);
     assert_eq!(store.facts("a/../b").unwrap().unwrap().compute_time, Some(Duration::from_secs(3)));
     assert!(!store.has("small").unwrap());

@@ -40,7 +40,7 @@ fn r17_the_draft_of_a_killed_writer_is_in_nobodys_way() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     drop(child::open(folder.path(), Durability::Durable));
     // What a kill leaves before the first record is written: nothing else tells that it happened.
-    std::fs::write(folder.path().join(".chia/drafts/0"), "half a val").unwrap();
+    std::fs::write(folder.path().join(".chia/staging/0"), "half a val").unwrap();
     let store = child::open(folder.path(), Durability::Durable);
     assert_eq!(store.open_report().leftovers, 1);
     assert!(store.write("tag", vec![1; 100_000], &values::new_entry()).unwrap().is_stored());

@@ -31,7 +31,8 @@ pub(crate) fn find(io: &dyn Io, dir: &Path, file_name: &str) -> io::Result<Findi
         if let (Place::File { cut, .. }, false) =
             (&trailer.meta.place, name(&trailer.tag, &trailer.meta).as_deref() == Some(file_name))
         {
-            trailer.meta.place = Place::Found { name: file_name.to_owned(), cut: cut.clone() };
+            trailer.meta.place =
+                Place::Found { name: file_name.to_owned(), cut: cut.clone(), stamp: None };
         }
         return Ok(Finding::Ours(trailer));
     }
@@ -67,7 +68,11 @@ fn meta(file_name: &str, found: &Metadata, len: u64, cut: Cut) -> Meta {
         compute_time: None,
         len,
         checksum: None,
-        place: Place::Found { name: file_name.to_owned(), cut },
+        generation: 0,
+        provenance: None,
+        expires: None,
+        pinned: false,
+        place: Place::Found { name: file_name.to_owned(), cut, stamp: Some(found.stamp()) },
     }
 }
 

@@ -6,16 +6,16 @@
 //! pickle of `(tag, data)` (`*.pkl`), which ends before the trailer as far as Python is concerned.
 
 mod buffer;
-mod draft;
 mod found;
 mod name;
 mod read;
+mod staged;
 mod trailer;
 
-pub(crate) use draft::{Draft, Wrap};
 pub(crate) use found::{Finding, find};
 pub(crate) use name::{generation, is_pickle, name, stem};
 pub(crate) use read::{ReadError, copy, fill, read};
+pub(crate) use staged::{StagedFile, Wrap};
 pub(crate) use trailer::Trailer;
 
 /// How much of a value is in memory at a time while it streams, in bytes.

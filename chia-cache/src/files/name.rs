@@ -12,14 +12,14 @@ const MAX_SLUG: usize = 40;
 /// The name of the entry's file, if it has one: the tag's [`stem`] and the generation. No part of a tag
 /// can lead out of the directory.
 pub(crate) fn name(tag: &str, meta: &Meta) -> Option<String> {
-    let (generation, pickle) = match &meta.place {
+    let pickle = match &meta.place {
         Place::Inline => return None,
         // The index is not trusted to name anything outside of the directory.
         Place::Found { name, .. } => return is_plain(name).then(|| name.clone()),
-        Place::File { generation, pickle, .. } => (generation, pickle),
+        Place::File { pickle, .. } => pickle,
     };
     let extension = if *pickle { "pkl" } else { "val" };
-    Some(format!("{}-{generation:x}.{extension}", stem(tag)))
+    Some(format!("{}-{:x}.{extension}", stem(tag), meta.generation))
 }
 
 /// What can be read of the tag, and a digest of all of it.
@@ -61,8 +61,8 @@ mod tests {
     #[test]
     fn names_stay_in_the_directory_and_tell_tags_apart() {
         let entry = NewEntry::new(Origin::Real).codec(Codec::Raw);
-        let place = Place::File { generation: 27, synced: true, pickle: false, cut: Cut::whole(0) };
-        let meta = Meta::new(&entry, 0, [0; 16], place);
+        let place = Place::File { synced: true, pickle: false, cut: Cut::whole(0) };
+        let meta = Meta::new(&entry, 27, 0, [0; 16], place);
         let mut seen = std::collections::HashSet::new();
         for tag in ["", ".", "..", "../../etc/passwd", "a/b", "a-b", "\0", "ü", &"x".repeat(5000)]
         {
@@ -71,7 +71,7 @@ mod tests {
             assert_eq!(generation(&name), Some(27));
             assert!(seen.insert(name));
         }
-        let found = Place::Found { name: "../x.pkl".into(), cut: Cut::whole(0) };
-        assert_eq!(super::name("a", &Meta::new(&entry, 0, [0; 16], found)), None);
+        let found = Place::Found { name: "../x.pkl".into(), cut: Cut::whole(0), stamp: None };
+        assert_eq!(super::name("a", &Meta::new(&entry, 27, 0, [0; 16], found)), None);
     }
 }

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
 use crate::io::{IoFile, read_exact_at};
+use crate::legacy::{self, Trailer1};
 use crate::meta::Meta;
 
-const MAGIC: [u8; 8] = *b"CHIAVAL1";
+const MAGIC: [u8; 8] = *b"CHIAVAL2";
 
 /// Length, sum, magic.
 const FOOTER: usize = 4 + 8 + 8;
@@ -23,6 +24,12 @@ pub(crate) struct Trailer {
     pub(crate) store: u64,
     pub(crate) tag: String,
     pub(crate) meta: Meta,
+}
+
+impl From<Trailer1> for Trailer {
+    fn from(old: Trailer1) -> Self {
+        Self { store: old.store, tag: old.tag, meta: old.meta.into() }
+    }
 }
 
 impl Trailer {
@@ -45,7 +52,8 @@ impl Trailer {
         let (sum, magic) = rest.split_at(8);
         let len = u64::from(u32::from_le_bytes(len.try_into().expect("four bytes")));
         let sum = u64::from_le_bytes(sum.try_into().expect("eight bytes"));
-        if magic != MAGIC || len > MAX_TRAILER || len > before_footer {
+        let known = magic == MAGIC || magic == legacy::TRAILER_MAGIC;
+        if !known || len > MAX_TRAILER || len > before_footer {
             return Ok(None);
         }
         let mut bytes = vec![0; len as usize];
@@ -53,8 +61,12 @@ impl Trailer {
         if XxHash3_64::oneshot(&bytes) != sum {
             return Ok(None);
         }
-        let trailer: Option<Self> = postcard::from_bytes(&bytes).ok();
-        Ok(trailer
-            .filter(|trailer| trailer.meta.cut().is_some_and(|cut| cut.end <= before_footer - len)))
+        let trailer = match magic == MAGIC {
+            true => postcard::from_bytes(&bytes).ok(),
+            false => postcard::from_bytes::<Trailer1>(&bytes).ok().map(Self::from),
+        };
+        Ok(trailer.filter(|trailer: &Self| {
+            trailer.meta.cut().is_some_and(|cut| cut.end <= before_footer - len)
+        }))
     }
 }

@@ -1,6 +1,7 @@
-//! The index: a redb database that holds every entry as of the last fold, small values included.
+//! The index: a redb database that holds every entry as of the last checkpoint, small values included.
 
-mod fold;
+mod checkpoint;
+mod row;
 mod snapshot;
 
 use std::io;
@@ -8,16 +9,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Database, ReadableDatabase, TableDefinition, TableError};
+use redb::{
+    Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction,
+};
 
 use crate::io::{IndexBackend, Io, Open};
-use crate::layer::Layer;
-use crate::meta::Meta;
-use fold::Fold;
+use crate::legacy;
+use crate::memtable::Memtable;
+use checkpoint::Checkpoint;
 pub(crate) use snapshot::Snapshot;
 
-/// Tag → facts and, for inline entries, the value.
-const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries");
+/// Tag → [`row`].
+const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("rows");
+/// The same in format 1.
+const ENTRIES_1: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries");
 /// Tag → place in the LRU order and time of the last read.
 const RECENCY: TableDefinition<'_, &str, (u64, u64)> = TableDefinition::new("recency");
 /// Place in the LRU order → tag.
@@ -80,7 +85,7 @@ pub(crate) struct Index {
 
 impl Index {
     /// Opens or creates the index. After a crash redb repairs it from the allocator state that every
-    /// fold saves, which takes no longer for more data.
+    /// checkpoint saves, which takes no longer for more data.
     pub(crate) fn open(io: &dyn Io, path: &Path) -> Result<Self> {
         let file = io.open(path, Open::Create)?;
         guarded(|| {
@@ -110,52 +115,59 @@ impl Index {
         Ok(Some((u32::try_from(format).unwrap_or(u32::MAX), totals)))
     }
 
-    /// Brings the index up to date with a layer, in one durable commit.
-    pub(crate) fn fold(&self, layer: &Layer, totals: &mut Totals) -> Result<()> {
-        guarded(|| self.commit(layer, totals))
+    /// Brings an index of format 1 to this format, in one commit.
+    pub(crate) fn migrate(&self, totals: &mut Totals) -> Result<()> {
+        guarded(|| {
+            let txn = self.db.begin_write()?;
+            {
+                let (old, mut new) = (txn.open_table(ENTRIES_1)?, txn.open_table(ENTRIES)?);
+                for found in old.iter()? {
+                    let (tag, row) = found?;
+                    if let Some((meta, value)) = legacy::row(row.value()) {
+                        new.insert(tag.value(), &*row::encode(tag.value(), &meta, value)?)?;
+                    }
+                }
+            }
+            txn.delete_table(ENTRIES_1)?;
+            write_totals(&txn, totals)?;
+            txn.commit()?;
+            Ok(())
+        })
     }
 
-    fn commit(&self, layer: &Layer, totals: &mut Totals) -> Result<()> {
+    /// Brings the index up to date with a memtable, in one durable commit.
+    pub(crate) fn checkpoint(&self, memtable: &Memtable, totals: &mut Totals) -> Result<()> {
+        guarded(|| self.commit(memtable, totals))
+    }
+
+    fn commit(&self, memtable: &Memtable, totals: &mut Totals) -> Result<()> {
         let mut txn = self.db.begin_write()?;
         txn.set_quick_repair(true);
-        if layer.is_cleared() {
+        if memtable.is_cleared() {
             txn.delete_table(ENTRIES)?;
             txn.delete_table(RECENCY)?;
             txn.delete_table(ORDER)?;
             txn.delete_table(FILES)?;
         }
-        Fold::new(&txn)?.apply(layer, totals)?;
-        {
-            let mut numbers = txn.open_table(NUMBERS)?;
-            numbers.insert("format", u64::from(crate::FORMAT_VERSION))?;
-            for (name, number) in totals.fields() {
-                numbers.insert(name, *number)?;
-            }
-        }
+        Checkpoint::new(&txn)?.apply(memtable, totals)?;
+        write_totals(&txn, totals)?;
         txn.commit()?;
         Ok(())
     }
 
-    /// The state as of the last fold.
+    /// The state as of the last checkpoint.
     pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>> {
         guarded(|| Ok(Arc::new(Snapshot::new(&self.db.begin_read()?)?)))
     }
 }
 
-/// Facts and inline value of a row. A row that does not decode is damage, and the entry is gone: it
-/// must not stand in the way of the others.
-fn parse<'a>(tag: &str, row: &'a [u8]) -> Option<(Meta, &'a [u8])> {
-    match postcard::take_from_bytes(row) {
-        Ok(parsed) => Some(parsed),
-        Err(error) => {
-            tracing::warn!(tag, %error, "a damaged entry of the index is ignored");
-            None
-        }
+fn write_totals(txn: &WriteTransaction, totals: &mut Totals) -> Result<()> {
+    let mut numbers = txn.open_table(NUMBERS)?;
+    numbers.insert("format", u64::from(crate::FORMAT_VERSION))?;
+    for (name, number) in totals.fields() {
+        numbers.insert(name, *number)?;
     }
-}
-
-fn row_meta(tag: &str, row: &[u8]) -> Option<Meta> {
-    Some(parse(tag, row)?.0)
+    Ok(())
 }
 
 /// Whether the error says that the index does not make sense, rather than that the disk failed.

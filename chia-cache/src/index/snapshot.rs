@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
 
-use super::{ENTRIES, FILES, ORDER, RECENCY, Result, guarded, parse, row_meta};
+use super::{ENTRIES, FILES, ORDER, RECENCY, Result, guarded, row};
 use crate::meta::Meta;
 
-/// The entries as of one fold. Reading from it takes no lock.
+/// The entries as of one checkpoint. Reading from it takes no lock.
 pub(crate) struct Snapshot {
     entries: ReadOnlyTable<&'static str, &'static [u8]>,
     recency: ReadOnlyTable<&'static str, (u64, u64)>,
@@ -28,12 +28,13 @@ impl Snapshot {
     pub(crate) fn read(&self, tag: &str) -> Result<Option<(Meta, Bytes)>> {
         guarded(|| {
             let Some(row) = self.entries.get(tag)? else { return Ok(None) };
-            Ok(parse(tag, row.value()).map(|(meta, value)| (meta, Bytes::copy_from_slice(value))))
+            Ok(row::parse(tag, row.value())
+                .map(|(meta, value)| (meta, Bytes::copy_from_slice(value))))
         })
     }
 
     pub(crate) fn meta(&self, tag: &str) -> Result<Option<Meta>> {
-        guarded(|| Ok(self.entries.get(tag)?.and_then(|row| row_meta(tag, row.value()))))
+        guarded(|| Ok(self.entries.get(tag)?.and_then(|row| row::meta(tag, row.value()))))
     }
 
     /// Milliseconds since 1970; 0 for never.

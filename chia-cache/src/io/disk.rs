@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -63,7 +63,12 @@ impl Io for Disk {
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         let found = fs::metadata(path)?;
-        Ok(Metadata { len: found.len(), modified: found.modified()?, is_dir: found.is_dir() })
+        Ok(Metadata {
+            len: found.len(),
+            modified: found.modified()?,
+            is_dir: found.is_dir(),
+            inode: found.ino(),
+        })
     }
 }
 

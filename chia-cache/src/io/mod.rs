@@ -10,7 +10,9 @@ use std::fmt::Debug;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::meta::Stamp;
 
 pub(crate) use backend::IndexBackend;
 pub(crate) use disk::Disk;
@@ -34,6 +36,16 @@ pub(crate) struct Metadata {
     pub(crate) len: u64,
     pub(crate) modified: SystemTime,
     pub(crate) is_dir: bool,
+    /// Tells the file from another under the same name.
+    pub(crate) inode: u64,
+}
+
+impl Metadata {
+    pub(crate) fn stamp(&self) -> Stamp {
+        let modified =
+            self.modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+        Stamp { len: self.len, modified, inode: self.inode }
+    }
 }
 
 /// A file system.

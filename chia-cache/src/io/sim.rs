@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Io, IoFile, Metadata, Open};
-use crate::lock;
+use crate::sync::lock;
 
 /// How an operation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,11 +299,12 @@ impl Io for Sim {
         let state = self.step(Need::Nothing)?;
         let time = |at| -> SystemTime { UNIX_EPOCH + Duration::from_millis(1 + at) };
         if let Some(at) = state.dirs.get(path) {
-            return Ok(Metadata { len: 0, modified: time(*at), is_dir: true });
+            return Ok(Metadata { len: 0, modified: time(*at), is_dir: true, inode: u64::MAX });
         }
         let inode = state.live.get(path).ok_or(ErrorKind::NotFound)?;
-        let inode = &state.inodes[inode];
-        Ok(Metadata { len: inode.live.len() as u64, modified: time(inode.modified), is_dir: false })
+        let found = &state.inodes[inode];
+        let len = found.live.len() as u64;
+        Ok(Metadata { len, modified: time(found.modified), is_dir: false, inode: *inode })
     }
 }
 

@@ -2,8 +2,8 @@
 //! memory later. Two files take turns; the one that the index has caught up with is overwritten, which
 //! makes a synced append cheaper than one that grows a file.
 
-pub(crate) mod gate;
-pub(crate) mod record;
+pub(crate) mod commit;
+pub(crate) mod frame;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,10 @@ use std::sync::Arc;
 use twox_hash::XxHash3_64;
 
 use crate::io::{Io, IoFile, Open, read_exact_at, write_all_at};
-use record::Op;
+use crate::legacy;
+use frame::Op;
 
-const MAGIC: [u8; 8] = *b"CHIALOG1";
+const MAGIC: [u8; 8] = *b"CHIALOG2";
 
 /// Magic, epoch and their sum.
 const HEADER: u64 = 24;
@@ -42,14 +43,14 @@ impl Log {
     /// Opens both files, creating what is missing, to append from `epoch` on.
     pub(crate) fn open(io: &dyn Io, dir: &Path, epoch: u64) -> io::Result<Self> {
         let files = [io.open(&path(dir, 0), Open::Create)?, io.open(&path(dir, 1), Open::Create)?];
-        Ok(Self { files, epoch, offset: 0, sum: epoch_seed(epoch), position: 0 })
+        Ok(Self { files, epoch, offset: 0, sum: epoch_seed(MAGIC, epoch), position: 0 })
     }
 
     /// Appends a record. On failure nothing counts: the next append overwrites it.
     pub(crate) fn append(&mut self, ops: &[Op], value: &[u8]) -> io::Result<()> {
-        let (frame, sum) = record::encode(ops, value, self.sum);
+        let (frame, sum) = frame::encode(ops, value, self.sum);
         if self.offset == 0 {
-            let mut start = header(self.epoch);
+            let mut start = header(MAGIC, self.epoch);
             start.extend_from_slice(&frame);
             write_all_at(&**self.file(), 0, &start)?;
             self.advance(start.len(), sum);
@@ -70,7 +71,7 @@ impl Log {
     pub(crate) fn rotate(&mut self) {
         self.epoch += 1;
         self.offset = 0;
-        self.sum = epoch_seed(self.epoch);
+        self.sum = epoch_seed(MAGIC, self.epoch);
     }
 
     pub(crate) fn file(&self) -> &Arc<dyn IoFile> {
@@ -91,14 +92,14 @@ impl Log {
     }
 }
 
-fn epoch_seed(epoch: u64) -> u64 {
-    XxHash3_64::oneshot_with_seed(epoch, &MAGIC)
+fn epoch_seed(magic: [u8; 8], epoch: u64) -> u64 {
+    XxHash3_64::oneshot_with_seed(epoch, &magic)
 }
 
-fn header(epoch: u64) -> Vec<u8> {
-    let mut header = MAGIC.to_vec();
+fn header(magic: [u8; 8], epoch: u64) -> Vec<u8> {
+    let mut header = magic.to_vec();
     header.extend_from_slice(&epoch.to_le_bytes());
-    header.extend_from_slice(&epoch_seed(epoch).to_le_bytes());
+    header.extend_from_slice(&epoch_seed(magic, epoch).to_le_bytes());
     header
 }
 
@@ -106,6 +107,8 @@ fn header(epoch: u64) -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct OldLog {
     pub(crate) epoch: u64,
+    /// Written in format 1.
+    legacy: bool,
     contents: Vec<u8>,
 }
 
@@ -124,22 +127,24 @@ impl OldLog {
         let mut head = [0; HEADER as usize];
         read_exact_at(&*file, 0, &mut head)?;
         let epoch = u64::from_le_bytes(head[8..16].try_into().expect("eight bytes"));
-        if head[..] != header(epoch)[..] || after.is_some_and(|after| epoch <= after) {
+        let legacy = head[..] == header(legacy::LOG_MAGIC, epoch)[..];
+        let known = legacy || head[..] == header(MAGIC, epoch)[..];
+        if !known || after.is_some_and(|after| epoch <= after) {
             return Ok(None);
         }
         let mut contents = vec![0; len.min(MAX_LOG) as usize];
         read_exact_at(&*file, 0, &mut contents)?;
-        Ok(Some(Self { epoch, contents }))
+        Ok(Some(Self { epoch, legacy, contents }))
     }
 
     /// Calls `each` with every record and where it begins, up to the first that is not whole.
     pub(crate) fn replay<E>(
         &self,
-        mut each: impl FnMut(u64, record::Record<'_>) -> Result<(), E>,
+        mut each: impl FnMut(u64, frame::Record<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut sum = epoch_seed(self.epoch);
+        let mut sum = epoch_seed(if self.legacy { legacy::LOG_MAGIC } else { MAGIC }, self.epoch);
         let mut at = HEADER as usize;
-        while let Some(record) = record::decode(&self.contents[at..], sum) {
+        while let Some(record) = frame::decode(&self.contents[at..], sum, self.legacy) {
             let (begin, len) = (at as u64, record.len);
             sum = record.sum;
             each(begin, record)?;

@@ -9,21 +9,21 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::eviction::EvictionCursor;
 use crate::index::{Index, IndexError, Totals, is_damage, to_io};
 use crate::io::Io;
-use crate::layer::Layer;
-use crate::lock;
-use crate::log::gate::Gate;
+use crate::live::LiveView;
+use crate::log::commit::GroupCommit;
 use crate::log::{self, Log, OldLog};
+use crate::memtable::Memtable;
 use crate::options::Options;
 use crate::owner::Owner;
-use crate::report::{OpenReport, SetAside};
-use crate::set_aside;
+use crate::quarantine;
+use crate::report::{OpenReport, Quarantined};
 use crate::stats::Counters;
 use crate::store::inner::{IndexState, Inner, Paths, Tuning, Wake, Writer};
-use crate::table::Table;
+use crate::sync::lock;
 use crate::unlink::UnlinkQueue;
-use crate::victims::Victims;
 
 /// Opens the store at `paths`; gives it with the report.
 pub(crate) fn open(
@@ -49,20 +49,20 @@ pub(crate) fn open(
         closed: AtomicBool::new(false),
         writer: Mutex::new(Writer {
             log: writer_log,
-            victims: Victims::default(),
+            cursor: EvictionCursor::default(),
             unsynced: Vec::new(),
         }),
-        table: Mutex::new(Table::new(base, totals.entries, totals.bytes)),
+        live: Mutex::new(LiveView::new(base, totals.entries, totals.bytes)),
         index: Mutex::new(IndexState {
             index: Some(index),
             totals: Totals { epoch: newest, ..totals },
         }),
         file_sync: Mutex::new(()),
-        gate: Gate::default(),
+        commits: GroupCommit::default(),
         unlinks: UnlinkQueue::default(),
         unlinked: AtomicBool::new(false),
         next_generation: AtomicU64::new(totals.next_generation.max(1)),
-        next_draft: AtomicU64::new(0),
+        next_staged: AtomicU64::new(0),
         counters: Counters::default(),
         wake: Wake::default(),
         owner: Mutex::new(Some(owner)),
@@ -89,7 +89,7 @@ fn make_dirs(io: &dyn Io, paths: &Paths) -> Result<()> {
         }
         _ => {}
     }
-    for dir in [&paths.dir, &paths.private, &paths.drafts, &paths.set_aside] {
+    for dir in [&paths.dir, &paths.private, &paths.staging, &paths.quarantine] {
         io.create_dir(dir).map_err(|e| Error::io("create", dir, e))?;
     }
     // Their names must be as durable as what is put into them.
@@ -117,12 +117,12 @@ fn open_index(
         Err(error) if matches!(error.kind(), ErrorKind::Corrupt) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the index is set aside; files are adopted again"
+                "the index is put into quarantine; files are adopted again"
             );
             let why = std::error::Error::source(&error)
                 .map_or_else(|| error.to_string(), ToString::to_string);
-            let name = set_aside::keep(io, paths, &paths.index, "index.redb")?;
-            report.set_aside.push(SetAside { name, why });
+            let name = quarantine::keep(io, paths, &paths.index, "index.redb")?;
+            report.quarantined.push(Quarantined { name, why });
             let (index, totals) = try_index(io, paths)?;
             Ok((index, totals, true))
         }
@@ -136,10 +136,14 @@ fn try_index(io: &dyn Io, paths: &Paths) -> Result<(Index, Totals)> {
         Some((format, _)) if format > crate::FORMAT_VERSION => {
             Err(Error::new(ErrorKind::Version { found: format }, "open", &paths.dir))
         }
+        Some((1, mut totals)) => {
+            index.migrate(&mut totals).map_err(|e| index_failure(paths, e))?;
+            Ok((index, totals))
+        }
         Some((_, totals)) => Ok((index, totals)),
         None => {
             let mut totals = Totals { store: random(), ..Totals::default() };
-            index.fold(&Layer::new(), &mut totals).map_err(|e| index_failure(paths, e))?;
+            index.checkpoint(&Memtable::new(), &mut totals).map_err(|e| index_failure(paths, e))?;
             Ok((index, totals))
         }
     }
@@ -180,26 +184,26 @@ impl Recovery<'_> {
         self.crashed = !self.lost_index && (stopped == 0 || self.report.replayed > 0);
         let untouched = stopped != 0 && self.inner.dir_time()? == stopped;
         self.report.clean = untouched && self.report.replayed == 0 && !self.lost_index;
-        // A writer that was killed before its first record leaves no other trace than its draft.
-        self.sweep_drafts()?;
+        // A writer that was killed before its first record leaves no other trace than its staged.
+        self.sweep_staged()?;
         if !self.report.clean {
-            self.fold()?;
+            self.checkpoint()?;
             self.reconcile()?;
-            self.fold()?;
+            self.checkpoint()?;
         }
         self.report.evicted = self.inner.shrink()?;
-        self.report.entries = lock(&self.inner.table).entries;
+        self.report.entries = lock(&self.inner.live).entries;
         Ok(())
     }
 
     /// Puts everything into the index, so that the logs start empty: what a torn log still holds
     /// beyond its tear can then never be read again.
-    fn fold(&mut self) -> Result<()> {
+    fn checkpoint(&mut self) -> Result<()> {
         self.inner.upkeep(true)
     }
 
-    fn sweep_drafts(&mut self) -> Result<()> {
-        let (io, dir) = (&*self.inner.io, &self.inner.paths.drafts);
+    fn sweep_staged(&mut self) -> Result<()> {
+        let (io, dir) = (&*self.inner.io, &self.inner.paths.staging);
         let mut names = Vec::new();
         io.list(dir, &mut |name| names.push(name.to_owned()))
             .map_err(|e| Error::io("list", dir, e))?;

@@ -7,15 +7,15 @@ use std::sync::atomic::Ordering;
 use super::Recovery;
 use crate::error::{Error, Result};
 use crate::files::{self, Finding};
-use crate::layer::Slot;
-use crate::lock;
+use crate::memtable::Slot;
 use crate::meta::Meta;
 use crate::report::Ignored;
+use crate::sync::lock;
 
 impl Recovery<'_> {
     pub(super) fn reconcile(&mut self) -> Result<()> {
         let inner = self.inner;
-        let base = Arc::clone(&lock(&inner.table).base);
+        let base = Arc::clone(&lock(&inner.live).base);
         let read = |e| inner.index_error("read", e);
         let mut strangers = Vec::new();
         let mut known = 0;
@@ -42,7 +42,7 @@ impl Recovery<'_> {
     /// Drops the entries whose file is gone.
     fn drop_lost(&mut self) -> Result<()> {
         let inner = self.inner;
-        let base = Arc::clone(&lock(&inner.table).base);
+        let base = Arc::clone(&lock(&inner.live).base);
         let mut missing = HashMap::new();
         base.files(|name, tag| drop(missing.insert(name.to_owned(), tag.to_owned())))
             .map_err(|e| inner.index_error("read", e))?;
@@ -133,6 +133,6 @@ impl Recovery<'_> {
     fn adopt(&mut self, tag: String, meta: Meta) {
         self.report.adopted += 1;
         let slot = Slot { meta: Arc::new(meta), last_read: 0, written: true, value: None };
-        lock(&self.inner.table).put(tag.into(), slot, None);
+        lock(&self.inner.live).put(tag.into(), slot, None);
     }
 }

@@ -9,11 +9,11 @@ use super::Recovery;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::io::Open;
-use crate::layer::Slot;
-use crate::lock;
 use crate::log::OldLog;
-use crate::log::record::{Op, Record};
+use crate::log::frame::{Op, Record};
+use crate::memtable::Slot;
 use crate::meta::{Meta, Place};
+use crate::sync::lock;
 
 impl Recovery<'_> {
     pub(super) fn replay(&mut self, log: &OldLog) -> Result<()> {
@@ -39,18 +39,18 @@ impl Recovery<'_> {
                 Op::Remove { tag } => {
                     if let Some(old) = self.inner.find(&tag, false)? {
                         self.give_up(&tag, &old.meta);
-                        lock(&self.inner.table).remove(tag.into(), &old.meta);
+                        lock(&self.inner.live).remove(tag.into(), &old.meta);
                     }
                 }
                 Op::Touch { tag, at } => {
                     if let Some(found) = self.inner.find(&tag, false)? {
-                        lock(&self.inner.table).touch(&tag, &found.meta, found.turn, at);
+                        lock(&self.inner.live).touch(&tag, &found.meta, found.turn, at);
                     }
                 }
                 Op::Clear => {
                     self.given_up
                         .extend(self.inner.file_names()?.into_iter().map(|(name, _)| name));
-                    lock(&self.inner.table).clear();
+                    lock(&self.inner.live).clear();
                 }
                 Op::FilesSynced { .. } => {}
             }
@@ -59,8 +59,9 @@ impl Recovery<'_> {
     }
 
     fn put(&mut self, tag: String, meta: Meta, value: &[u8], files_synced: bool) -> Result<()> {
-        if let Place::File { generation, synced, .. } = meta.place {
-            self.inner.next_generation.fetch_max(generation.saturating_add(1), Ordering::AcqRel);
+        let next = meta.generation.saturating_add(1);
+        self.inner.next_generation.fetch_max(next, Ordering::AcqRel);
+        if let Place::File { synced, .. } = meta.place {
             // A power loss may have cut the file off or taken its name; then the older entry stands.
             if !synced && !files_synced && !self.is_whole(&tag, &meta) {
                 self.report.lost.push(tag);
@@ -73,7 +74,7 @@ impl Recovery<'_> {
             self.give_up(&tag, &old.meta);
         }
         let slot = Slot { meta: Arc::new(meta), last_read: 0, written: true, value };
-        lock(&self.inner.table).put(tag.into(), slot, old.as_ref().map(|old| &*old.meta));
+        lock(&self.inner.live).put(tag.into(), slot, old.as_ref().map(|old| &*old.meta));
         Ok(())
     }
 

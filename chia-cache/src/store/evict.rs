@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 
 use crate::error::Result;
 use crate::files;
-use crate::layer::Tag;
-use crate::lock;
-use crate::log::record::Op;
+use crate::log::frame::Op;
+use crate::memtable::Tag;
 use crate::store::inner::Inner;
+use crate::sync::lock;
 
 impl Inner {
     pub(crate) fn evict(&self, tag: &str) -> Result<bool> {
@@ -24,13 +24,13 @@ impl Inner {
     }
 
     /// Removes every entry; gives how many there were.
-    pub(crate) fn flush(&self) -> Result<u64> {
+    pub(crate) fn clear(&self) -> Result<u64> {
         self.admit()?;
         let mut writer = lock(&self.writer);
         let files = self.file_names()?;
         self.append(&mut writer, vec![Op::Clear], &[])?;
         let position = writer.log.position();
-        let mut table = lock(&self.table);
+        let mut table = lock(&self.live);
         let removed = table.entries;
         table.clear();
         drop(table);
@@ -56,12 +56,12 @@ impl Inner {
 
     fn tags_of_files(&self) -> Result<Vec<Tag>> {
         let mut tags: Vec<Tag> = Vec::new();
-        let table = lock(&self.table);
+        let table = lock(&self.live);
         let base = Arc::clone(&table.base);
-        let layers = table.frozen.iter().map(|frozen| &frozen.layer).chain([&table.active]);
-        for layer in layers {
+        let memtables = table.sealed.iter().map(|sealed| &sealed.memtable).chain([&table.active]);
+        for memtable in memtables {
             tags.extend(
-                layer
+                memtable
                     .oldest_first()
                     .filter(|(_, slot)| !slot.meta.is_inline())
                     .map(|(tag, _)| Arc::clone(tag)),
@@ -85,19 +85,19 @@ impl Inner {
         let mut evicted = 0;
         loop {
             let mut writer = lock(&self.writer);
-            let over = lock(&self.table).bytes.saturating_sub(self.budget());
+            let over = lock(&self.live).bytes.saturating_sub(self.budget());
             if over == 0 {
                 return Ok(evicted);
             }
-            let victims = writer
-                .victims
-                .pick(&self.table, None, over)
+            let oldest = writer
+                .cursor
+                .pick(&self.live, None, over)
                 .map_err(|e| self.index_error("evict from", e))?;
-            if victims.is_empty() {
+            if oldest.is_empty() {
                 return Ok(evicted);
             }
-            evicted += victims.len() as u64;
-            let position = self.commit_remove(&mut writer, victims, true)?;
+            evicted += oldest.len() as u64;
+            let position = self.commit_remove(&mut writer, oldest, true)?;
             drop(writer);
             self.acknowledge(position)?;
         }
@@ -106,25 +106,25 @@ impl Inner {
     pub(crate) fn keys(&self) -> Result<Vec<String>> {
         self.check_open()?;
         let mut keys = Vec::new();
-        let table = lock(&self.table);
+        let table = lock(&self.live);
         let base = Arc::clone(&table.base);
         let mut overridden = std::collections::HashSet::new();
-        if let Some(frozen) = &table.frozen {
+        if let Some(sealed) = &table.sealed {
             keys.extend(
-                frozen
-                    .layer
+                sealed
+                    .memtable
                     .oldest_first()
                     .filter(|(tag, _)| table.active.knows_nothing_of(tag))
                     .map(|(tag, _)| tag.to_string()),
             );
-            overridden.extend(frozen.layer.oldest_first().map(|(tag, _)| Arc::clone(tag)));
-            overridden.extend(frozen.layer.dead().cloned());
+            overridden.extend(sealed.memtable.oldest_first().map(|(tag, _)| Arc::clone(tag)));
+            overridden.extend(sealed.memtable.dead().cloned());
         }
         keys.extend(table.active.oldest_first().map(|(tag, _)| tag.to_string()));
         overridden.extend(table.active.oldest_first().map(|(tag, _)| Arc::clone(tag)));
         overridden.extend(table.active.dead().cloned());
         let cleared = table.active.is_cleared()
-            || table.frozen.as_ref().is_some_and(|frozen| frozen.layer.is_cleared());
+            || table.sealed.as_ref().is_some_and(|sealed| sealed.memtable.is_cleared());
         drop(table);
         if !cleared {
             let each = |tag: &str| {
@@ -149,12 +149,12 @@ mod tests {
     use crate::store::inner::Tuning;
     use crate::{ByteSize, Durability, NewEntry, Options, Origin, Store};
 
-    /// Who goes next is looked up from a cursor, which starts anew when a fold has moved the entries.
+    /// Who goes next is looked up from a cursor, which starts anew when a checkpoint has moved the entries.
     #[test]
     fn r15_the_oldest_goes_first_across_folds() {
         const ROOM: usize = 8;
         let options = Options::new(ByteSize::new(10 * ROOM as u64)).durability(Durability::Relaxed);
-        let tuning = Tuning { fold_at: 1 << 20, sync_all_from: 2, threads: false };
+        let tuning = Tuning { checkpoint_at: 1 << 20, sync_all_from: 2, threads: false };
         let disk = Arc::new(Sim::default());
         let store = Store::open_with(disk, Path::new("/cache"), options, tuning).unwrap();
         let mut newest = VecDeque::new();
@@ -166,7 +166,7 @@ mod tests {
                 newest.pop_front();
             }
             assert_eq!(store.keys().unwrap(), Vec::from_iter(newest.iter().cloned()));
-            // Between two folds the whole index goes, or half of it.
+            // Between two checkpoints the whole index goes, or half of it.
             if number % 11 == 0 || number % 15 == 0 {
                 store.inner().upkeep(true).unwrap();
             }

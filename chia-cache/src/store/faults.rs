@@ -11,7 +11,7 @@ use crate::{ByteSize, Codec, Durability, NewEntry, Options, Origin, Result, Stor
 
 const DIR: &str = "/cache";
 const MODES: [Durability; 2] = [Durability::Durable, Durability::Relaxed];
-const TUNING: Tuning = Tuning { fold_at: 3000, sync_all_from: 2, threads: false };
+const TUNING: Tuning = Tuning { checkpoint_at: 3000, sync_all_from: 2, threads: false };
 
 fn open(sim: &Sim, mode: Durability, budget: u64) -> Result<Store> {
     let options = Options::new(ByteSize::new(budget)).durability(mode).inline_limit(64);
@@ -69,10 +69,10 @@ impl Expected {
         self.change(tag, None, evicted.is_ok());
     }
 
-    fn flush(&mut self, store: &Store) {
-        let flushed = store.flush();
+    fn clear(&mut self, store: &Store) {
+        let cleared = store.clear();
         for tag in self.now.keys().cloned().collect::<Vec<_>>() {
-            self.change(&tag, None, flushed.is_ok());
+            self.change(&tag, None, cleared.is_ok());
         }
     }
 
@@ -112,7 +112,7 @@ fn check_totals(store: &Store, what: &str) {
     assert!(store.size_bytes() <= store.budget().bytes(), "{what}: over budget");
 }
 
-/// Every kind of change, folds, a restart. Goes on after failures, as a user's program does.
+/// Every kind of change, checkpoints, a restart. Goes on after failures, as a user's program does.
 fn scenario(sim: &Sim, mode: Durability, budget: u64, expected: &mut Expected) -> Option<Store> {
     let mut store = open(sim, mode, budget).ok()?;
     expected.write(&store, "a", 20, false);
@@ -131,7 +131,7 @@ fn scenario(sim: &Sim, mode: Durability, budget: u64, expected: &mut Expected) -
     }
     store = open(sim, mode, budget).ok()?;
     expected.write(&store, "d", 400, false);
-    expected.flush(&store);
+    expected.clear(&store);
     for i in 0..4 {
         expected.write(&store, &format!("e{i}"), 250, i % 2 == 0);
         expected.write(&store, &format!("c{i}"), 50, false);

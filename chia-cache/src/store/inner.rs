@@ -7,36 +7,36 @@ use std::sync::{Arc, Condvar, Mutex};
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::eviction::{Candidate, EvictionCursor};
 use crate::files;
 use crate::index::{Index, IndexError, Snapshot, Totals, is_damage, to_io};
 use crate::io::Io;
-use crate::layer::{Slot, Tag};
-use crate::lock;
+use crate::live::{LiveView, Overlay};
 use crate::log::Log;
-use crate::log::gate::Gate;
-use crate::log::record::Op;
+use crate::log::commit::GroupCommit;
+use crate::log::frame::Op;
+use crate::memtable::{Slot, Tag};
 use crate::meta::{self, Meta, Place};
 use crate::options::{Durability, Options};
 use crate::owner::Owner;
 use crate::stats::Counters;
-use crate::table::{Overlay, Table};
+use crate::sync::lock;
 use crate::unlink::UnlinkQueue;
-use crate::victims::{Victim, Victims};
 
-/// How much a log and a layer may grow before they are folded into the index, and by whom.
+/// How much a log and a memtable may grow before they are checkpointed into the index, and by whom.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tuning {
-    /// Bytes of log or of memory at which a fold begins. At twice as much writers wait for it.
-    pub(crate) fold_at: usize,
+    /// Bytes of log or of memory at which a checkpoint begins. At twice as much writers wait for it.
+    pub(crate) checkpoint_at: usize,
     /// From how many files on they are synced with the whole file system at once.
     pub(crate) sync_all_from: usize,
-    /// Whether threads fold, sync and unlink; without them it happens within the operations.
+    /// Whether threads checkpoint, sync and unlink; without them it happens within the operations.
     pub(crate) threads: bool,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { fold_at: 8 * 1024 * 1024, sync_all_from: 64, threads: true }
+        Self { checkpoint_at: 8 * 1024 * 1024, sync_all_from: 64, threads: true }
     }
 }
 
@@ -49,8 +49,8 @@ pub(crate) struct Paths {
     pub(crate) private: PathBuf,
     pub(crate) index: PathBuf,
     pub(crate) lock: PathBuf,
-    pub(crate) drafts: PathBuf,
-    pub(crate) set_aside: PathBuf,
+    pub(crate) staging: PathBuf,
+    pub(crate) quarantine: PathBuf,
 }
 
 impl Paths {
@@ -59,8 +59,8 @@ impl Paths {
         Self {
             index: private.join("index.redb"),
             lock: private.join("lock"),
-            drafts: private.join("drafts"),
-            set_aside: private.join("set-aside"),
+            staging: private.join("staging"),
+            quarantine: private.join("quarantine"),
             private,
             dir,
         }
@@ -71,8 +71,8 @@ impl Paths {
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) log: Log,
-    pub(crate) victims: Victims,
-    /// Files named by the active layer that are not durable yet (`Relaxed` only).
+    pub(crate) cursor: EvictionCursor,
+    /// Files named by the active memtable that are not durable yet (`Relaxed` only).
     pub(crate) unsynced: Vec<String>,
 }
 
@@ -90,17 +90,17 @@ pub(crate) struct Inner {
     /// Held to change anything, while the record is written. Readers never take it.
     pub(crate) writer: Mutex<Writer>,
     /// Held for moments only, never while the disk works.
-    pub(crate) table: Mutex<Table>,
+    pub(crate) live: Mutex<LiveView>,
     /// Held while the index is brought up to date.
     pub(crate) index: Mutex<IndexState>,
     /// Held while files are made durable in the background.
     pub(crate) file_sync: Mutex<()>,
-    pub(crate) gate: Gate,
+    pub(crate) commits: GroupCommit,
     pub(crate) unlinks: UnlinkQueue,
     /// Files were unlinked that may be back after a power loss.
     pub(crate) unlinked: AtomicBool,
     pub(crate) next_generation: AtomicU64,
-    pub(crate) next_draft: AtomicU64,
+    pub(crate) next_staged: AtomicU64,
     pub(crate) counters: Counters,
     pub(crate) wake: Wake,
     pub(crate) owner: Mutex<Option<Owner>>,
@@ -172,7 +172,7 @@ impl Inner {
 
     fn look(&self, tag: &str, with_value: bool) -> Result<Option<Found>, IndexError> {
         let (overlay, base, turn) = {
-            let table = lock(&self.table);
+            let table = lock(&self.live);
             (table.overlay(tag), Arc::clone(&table.base), table.turn)
         };
         self.complete(tag, overlay, &base, turn, with_value)
@@ -212,7 +212,7 @@ impl Inner {
         match found.last_read {
             Some(at) => Ok(at),
             None => {
-                let base = Arc::clone(&lock(&self.table).base);
+                let base = Arc::clone(&lock(&self.live).base);
                 base.last_read(tag).map_err(|e| self.index_error("read", e))
             }
         }
@@ -220,9 +220,9 @@ impl Inner {
 
     pub(crate) fn touch(&self, tag: &str, found: &Found) -> u64 {
         let at = meta::now();
-        let mut table = lock(&self.table);
+        let mut table = lock(&self.live);
         table.touch(tag, &found.meta, found.turn, at);
-        let full = table.active.cost() >= self.tuning.fold_at;
+        let full = table.active.cost() >= self.tuning.checkpoint_at;
         drop(table);
         if full {
             self.wake.ring();
@@ -238,20 +238,20 @@ impl Inner {
         slot: Slot,
         old: Option<&Meta>,
     ) -> Result<u64> {
-        let held = lock(&self.table).bytes - old.map_or(0, |old| old.cost(&tag));
+        let held = lock(&self.live).bytes - old.map_or(0, |old| old.cost(&tag));
         let need = (held + slot.meta.cost(&tag)).saturating_sub(self.budget());
-        let victims = match need {
+        let evicted = match need {
             0 => Vec::new(),
             _ => writer
-                .victims
-                .pick(&self.table, Some(&tag), need)
+                .cursor
+                .pick(&self.live, Some(&tag), need)
                 .map_err(|e| self.index_error("evict from", e))?,
         };
         let mut ops: Vec<Op> =
-            victims.iter().map(|(tag, _)| Op::Remove { tag: tag.to_string() }).collect();
+            evicted.iter().map(|(tag, _)| Op::Remove { tag: tag.to_string() }).collect();
         ops.push(Op::Put { tag: tag.to_string(), meta: (*slot.meta).clone() });
         let value = slot.value.clone().unwrap_or_default();
-        self.append(writer, ops, &value).inspect_err(|_| writer.victims.reset())?;
+        self.append(writer, ops, &value).inspect_err(|_| writer.cursor.reset())?;
         if let Place::File { synced: false, .. } = slot.meta.place {
             writer.unsynced.extend(files::name(&tag, &slot.meta));
         }
@@ -259,8 +259,8 @@ impl Inner {
         if let Some(old) = old {
             self.discard_file(position, &tag, old);
         }
-        let mut table = lock(&self.table);
-        self.remove_victims(&mut table, position, victims);
+        let mut table = lock(&self.live);
+        self.remove_evicted(&mut table, position, evicted);
         table.put(tag, slot, old);
         Ok(position)
     }
@@ -269,17 +269,17 @@ impl Inner {
     pub(crate) fn commit_remove(
         &self,
         writer: &mut Writer,
-        victims: Vec<Victim>,
+        removed: Vec<Candidate>,
         evicted: bool,
     ) -> Result<u64> {
         let ops: Vec<Op> =
-            victims.iter().map(|(tag, _)| Op::Remove { tag: tag.to_string() }).collect();
-        self.append(writer, ops, &[]).inspect_err(|_| writer.victims.reset())?;
+            removed.iter().map(|(tag, _)| Op::Remove { tag: tag.to_string() }).collect();
+        self.append(writer, ops, &[]).inspect_err(|_| writer.cursor.reset())?;
         let position = writer.log.position();
-        let mut table = lock(&self.table);
+        let mut table = lock(&self.live);
         match evicted {
-            true => self.remove_victims(&mut table, position, victims),
-            false => victims.into_iter().for_each(|(tag, meta)| {
+            true => self.remove_evicted(&mut table, position, removed),
+            false => removed.into_iter().for_each(|(tag, meta)| {
                 self.discard_file(position, &tag, &meta);
                 table.remove(tag, &meta);
             }),
@@ -287,9 +287,9 @@ impl Inner {
         Ok(position)
     }
 
-    fn remove_victims(&self, table: &mut Table, position: u64, victims: Vec<Victim>) {
-        self.counters.evictions.add(victims.len() as u64);
-        for (tag, meta) in victims {
+    fn remove_evicted(&self, table: &mut LiveView, position: u64, evicted: Vec<Candidate>) {
+        self.counters.evictions.add(evicted.len() as u64);
+        for (tag, meta) in evicted {
             self.discard_file(position, &tag, &meta);
             table.remove(tag, &meta);
         }
@@ -303,25 +303,26 @@ impl Inner {
 
     /// Appends a record, with the reads that happened since the last one.
     pub(crate) fn append(&self, writer: &mut Writer, mut ops: Vec<Op>, value: &[u8]) -> Result<()> {
-        let touched = std::mem::take(&mut lock(&self.table).touched);
+        let touched = std::mem::take(&mut lock(&self.live).touched);
         let touches = touched.into_iter().map(|(tag, at)| Op::Touch { tag: tag.to_string(), at });
         ops.splice(0..0, touches);
         writer
             .log
             .append(&ops, value)
             .map_err(|e| Error::io("append to the log in", &self.paths.private, e))?;
-        self.gate.appended(writer.log.position(), writer.log.file());
+        self.commits.appended(writer.log.position(), writer.log.file());
         Ok(())
     }
 
     /// Waits until a change may be acknowledged, and sees to it that upkeep happens.
     pub(crate) fn acknowledge(&self, position: u64) -> Result<()> {
         if self.is_durable() {
-            self.gate
+            self.commits
                 .wait(position)
                 .map_err(|e| Error::io("sync the log in", &self.paths.private, e))?;
         }
-        let due = lock(&self.table).active.cost() >= self.tuning.fold_at || self.unlinks.len() > 0;
+        let due =
+            lock(&self.live).active.cost() >= self.tuning.checkpoint_at || self.unlinks.len() > 0;
         match (due, self.tuning.threads) {
             (true, true) => self.wake.ring(),
             // A failed upkeep is tried again; this change is safe in the log already.
@@ -334,8 +335,8 @@ impl Inner {
     /// Holds a writer back while the log is far ahead of the index or needs to be healed.
     pub(crate) fn admit(&self) -> Result<()> {
         self.check_open()?;
-        let overdue = lock(&self.table).active.cost() >= 2 * self.tuning.fold_at;
-        if self.gate.is_broken() {
+        let overdue = lock(&self.live).active.cost() >= 2 * self.tuning.checkpoint_at;
+        if self.commits.is_broken() {
             self.upkeep(true)?;
         } else if overdue {
             self.upkeep(false)?;

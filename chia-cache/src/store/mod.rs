@@ -1,9 +1,9 @@
 //! The store as its users see it.
 
+mod checkpoint;
 mod evict;
 #[cfg(test)]
 mod faults;
-mod fold;
 pub(crate) mod inner;
 pub(crate) mod read;
 pub(crate) mod upkeep;
@@ -22,7 +22,8 @@ use crate::io::{Disk, Io};
 use crate::options::{Durability, Options};
 use crate::report::OpenReport;
 use crate::stats::Stats;
-use crate::{ByteSize, lock, recovery};
+use crate::sync::lock;
+use crate::{ByteSize, recovery};
 use inner::{Inner, Paths, Tuning};
 
 /// An LRU store of values under tags, in a directory, within a budget of bytes.
@@ -50,7 +51,7 @@ impl Store {
     ///
     /// # Errors
     /// When the directory cannot be created, read or written, is held by another process, or was
-    /// written by a later version. Damage is no error: it is set aside, see
+    /// written by a later version. Damage is no error: it is put into quarantine, see
     /// [`open_report`](Self::open_report).
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
         Self::open_with(Arc::new(Disk), dir.as_ref(), options, Tuning::default())
@@ -106,7 +107,7 @@ impl Store {
     }
 
     /// The value under `tag`, checked, with its facts. Makes the entry the most recently used one. A
-    /// damaged entry is set aside and is a miss.
+    /// damaged entry is put into quarantine and is a miss.
     ///
     /// # Errors
     /// When the disk fails.
@@ -129,7 +130,21 @@ impl Store {
     /// # Errors
     /// When the disk fails.
     pub fn replay(&self, tag: &str, function: &str) -> Result<Replay> {
-        self.inner().replay(tag, function)
+        self.inner().replay(tag, function, &|_| true)
+    }
+
+    /// Like [`replay`](Self::replay), if `check` accepts the entry's facts. Facts and value are of one
+    /// entry, also while others write. A refused value is not read, and its entry is not refreshed.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn replay_if(
+        &self,
+        tag: &str,
+        function: &str,
+        check: impl Fn(&Facts) -> bool,
+    ) -> Result<Replay> {
+        self.inner().replay(tag, function, &check)
     }
 
     /// Whether there is an entry under `tag`. Does not refresh it.
@@ -160,8 +175,8 @@ impl Store {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn flush(&self) -> Result<u64> {
-        self.inner().flush()
+    pub fn clear(&self) -> Result<u64> {
+        self.inner().clear()
     }
 
     /// The tags of all entries, sorted.
@@ -175,7 +190,7 @@ impl Store {
     /// The logical bytes held: values and tags.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        lock(&self.inner().table).bytes
+        lock(&self.inner().live).bytes
     }
 
     /// The state and the counters since the store was opened.
@@ -242,7 +257,7 @@ impl Inner {
 
     fn stats(&self) -> Stats {
         let (entries, bytes) = {
-            let table = lock(&self.table);
+            let table = lock(&self.live);
             (table.entries, table.bytes)
         };
         let (unlink_backlog_files, unlink_backlog_bytes) = self.unlinks.backlog();
@@ -258,7 +273,7 @@ impl Inner {
             kept_real: counters.kept_real.get(),
             too_large: counters.too_large.get(),
             evictions: counters.evictions.get(),
-            set_aside: counters.set_aside.get(),
+            quarantined: counters.quarantined.get(),
             collisions: counters.collisions.get(),
             unlink_backlog_files,
             unlink_backlog_bytes,
@@ -279,7 +294,7 @@ impl Shared {
     fn start_threads(&self) -> Result<()> {
         let fail = |e| Error::io("start a thread for", &self.inner.paths.dir, e);
         let inner = Arc::clone(&self.inner);
-        let upkeep = std::thread::Builder::new().name("chia-cache-fold".into());
+        let upkeep = std::thread::Builder::new().name("chia-cache-checkpoint".into());
         lock(&self.threads).push(upkeep.spawn(move || inner.run_upkeep()).map_err(fail)?);
         if self.inner.is_durable() {
             return Ok(());

@@ -7,10 +7,10 @@ use crate::error::{Error, Result};
 use crate::facts::{Entry, Facts, Replay, ReplayMiss};
 use crate::files::{self, ReadError};
 use crate::io::{IoFile, Open};
-use crate::lock;
 use crate::meta;
-use crate::set_aside;
+use crate::quarantine;
 use crate::store::inner::{Found, Inner};
+use crate::sync::lock;
 
 /// How often an entry is looked up again because its file was replaced meanwhile.
 const TRIES: usize = 8;
@@ -82,17 +82,28 @@ impl Inner {
         }
     }
 
-    pub(crate) fn replay(&self, tag: &str, function: &str) -> Result<Replay> {
+    pub(crate) fn replay(
+        &self,
+        tag: &str,
+        function: &str,
+        check: &dyn Fn(&Facts) -> bool,
+    ) -> Result<Replay> {
         self.check_open()?;
+        let refusal = |found: &Found| {
+            refusal(found, function).or_else(|| {
+                let refused = !check(&found.meta.facts(tag, found.last_read.unwrap_or_default()));
+                refused.then_some(ReplayMiss::Rejected)
+            })
+        };
         let Some(found) = self.find(tag, false)? else {
             self.counters.misses.add(1);
             return Ok(Replay::Miss(ReplayMiss::Absent));
         };
-        if let Some(miss) = refusal(&found, function) {
+        if let Some(miss) = refusal(&found) {
             self.counters.misses.add(1);
             return Ok(Replay::Miss(miss));
         }
-        Ok(match self.read_if(tag, |found| refusal(found, function).is_none())? {
+        Ok(match self.read_if(tag, |found| refusal(found).is_none())? {
             Outcome::Value(entry) => Replay::Hit(entry),
             Outcome::Absent => Replay::Miss(ReplayMiss::Absent),
             Outcome::Damaged => Replay::Miss(ReplayMiss::Damaged),
@@ -164,8 +175,8 @@ impl Inner {
         if self.find(tag, false)?.is_some_and(|now| now.meta == found.meta) {
             self.keep_aside(tag, found);
             self.commit_remove(&mut writer, vec![(tag.into(), Arc::clone(&found.meta))], false)?;
-            self.counters.set_aside.add(1);
-            tracing::warn!(tag, why, "a damaged entry is set aside");
+            self.counters.quarantined.add(1);
+            tracing::warn!(tag, why, "a damaged entry is put into quarantine");
         }
         drop(writer);
         self.counters.misses.add(1);
@@ -176,9 +187,9 @@ impl Inner {
     fn keep_aside(&self, tag: &str, found: &Found) {
         let (io, paths) = (&*self.io, &self.paths);
         if let Some(name) = files::name(tag, &found.meta) {
-            let _ = set_aside::keep(io, paths, &paths.dir.join(&name), &name);
+            let _ = quarantine::keep(io, paths, &paths.dir.join(&name), &name);
         } else if let Some(value) = &found.value {
-            let _ = set_aside::keep_bytes(io, paths, value, &format!("{}.val", files::stem(tag)));
+            let _ = quarantine::keep_bytes(io, paths, value, &format!("{}.val", files::stem(tag)));
         }
     }
 }

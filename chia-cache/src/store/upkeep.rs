@@ -7,9 +7,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::error::{Error, Result};
 use crate::index::Totals;
 use crate::io::Open;
-use crate::lock;
-use crate::log::record::Op;
+use crate::log::frame::Op;
 use crate::store::inner::Inner;
+use crate::sync::lock;
 
 /// How often `Relaxed` changes are made durable: often enough to lose a second at most.
 pub(crate) const SYNC_EVERY: Duration = Duration::from_millis(400);
@@ -50,7 +50,7 @@ impl Inner {
             lock(&self.writer).unsynced.extend(names);
             return Err(e);
         }
-        self.gate
+        self.commits
             .wait(position)
             .map_err(|e| Error::io("sync the log in", &self.paths.private, e))?;
         if !names.is_empty() {
@@ -64,7 +64,7 @@ impl Inner {
 
     /// One beat of the thread that bounds what a power loss may take.
     pub(crate) fn sync_if_needed(&self) {
-        if self.gate.appended_position() == self.gate.synced()
+        if self.commits.appended_position() == self.commits.synced()
             || self.closed.load(Ordering::Acquire)
         {
             return;
@@ -82,7 +82,7 @@ impl Inner {
     /// Unlinks what may go.
     pub(crate) fn unlink_ready(&self) {
         let unlink = |name: &str| self.io.remove(&self.paths.dir.join(name));
-        if self.unlinks.run(self.gate.synced(), unlink) > 0 {
+        if self.unlinks.run(self.commits.synced(), unlink) > 0 {
             self.unlinked.store(true, Ordering::Release);
         }
     }
@@ -114,7 +114,7 @@ impl Inner {
     fn wind_up(&self) -> Result<()> {
         let synced = self.sync_all();
         self.upkeep(true)?;
-        if self.gate.is_broken() {
+        if self.commits.is_broken() {
             synced?;
         }
         self.unlink_ready();
@@ -135,7 +135,7 @@ impl Inner {
             return Ok(());
         };
         index
-            .fold(&crate::layer::Layer::new(), &mut totals)
+            .checkpoint(&crate::memtable::Memtable::new(), &mut totals)
             .map_err(|e| self.index_error("update", e))?;
         state.totals = totals;
         Ok(())
@@ -150,7 +150,7 @@ impl Inner {
         Ok(found.modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64))
     }
 
-    /// The background thread that folds and unlinks.
+    /// The background thread that checkpoints and unlinks.
     pub(crate) fn run_upkeep(self: Arc<Self>) {
         loop {
             let mut work = lock(&self.wake.work);

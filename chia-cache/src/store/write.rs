@@ -8,11 +8,11 @@ use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{NewEntry, Origin, Written};
-use crate::files::{self, Draft, Wrap};
-use crate::layer::Slot;
-use crate::lock;
+use crate::files::{self, StagedFile, Wrap};
+use crate::memtable::Slot;
 use crate::meta::{self, Checksum, Meta, Place};
 use crate::store::inner::{Found, Inner, Writer};
+use crate::sync::lock;
 
 /// What a write comes to, seen what is there.
 enum Verdict {
@@ -29,28 +29,30 @@ const MIN_HEAD: usize = 64;
 
 impl Inner {
     pub(crate) fn write(&self, tag: &str, value: &[u8], entry: &NewEntry) -> Result<Written> {
-        self.check_tag(tag)?;
+        self.check_sizes(tag, entry)?;
         self.admit()?;
-        if meta::cost(tag, value.len() as u64) > self.budget() {
+        if meta::cost(tag, value.len() as u64, entry.size()) > self.budget() {
             return Ok(self.refuse(tag));
         }
         let small = value.len() <= self.options.inline_limit;
         // A large value is worth a look before it is written to a file for nothing.
         if !small && let Some(written) = self.settled_by_look(tag, value, entry)? {
             // The same bytes may be another writer's, who is still waiting for the sync.
-            self.acknowledge(self.gate.appended_position())?;
+            self.acknowledge(self.commits.appended_position())?;
             return Ok(written);
         }
         if small && !self.as_pickles() {
-            let meta = Meta::new(entry, value.len() as u64, meta::checksum(value), Place::Inline);
+            let generation = self.next_generation.fetch_add(1, Ordering::AcqRel);
+            let sum = meta::checksum(value);
+            let meta = Meta::new(entry, generation, value.len() as u64, sum, Place::Inline);
             let value = Bytes::copy_from_slice(value);
             let (written, position) = self.commit(tag, meta, Some(value), entry)?;
             self.acknowledge(position)?;
             return Ok(written);
         }
-        let mut draft = self.draft(tag, entry, value)?;
-        self.push(&mut draft, value)?;
-        self.commit_draft(tag, draft, entry)
+        let mut staged = self.staged(tag, entry, value)?;
+        self.push(&mut staged, value)?;
+        self.commit_staged(tag, staged, entry)
     }
 
     pub(crate) fn write_from(
@@ -59,7 +61,7 @@ impl Inner {
         reader: &mut dyn Read,
         entry: &NewEntry,
     ) -> Result<Written> {
-        self.check_tag(tag)?;
+        self.check_sizes(tag, entry)?;
         let mut head = vec![0; self.options.inline_limit.max(MIN_HEAD) + 1];
         let read_error = |e| Error::io("read the value to write into", &self.paths.dir, e);
         let len = files::fill(reader, &mut head).map_err(read_error)?;
@@ -67,30 +69,34 @@ impl Inner {
             return self.write(tag, &head[..len], entry);
         }
         self.admit()?;
-        let mut draft = self.draft(tag, entry, &head)?;
-        self.push(&mut draft, &head)?;
+        let mut staged = self.staged(tag, entry, &head)?;
+        self.push(&mut staged, &head)?;
         head.resize(CHUNK, 0);
         loop {
-            if meta::cost(tag, draft.len()) > self.budget() {
-                self.counters.in_flight_bytes.sub(draft.len());
+            if meta::cost(tag, staged.len(), entry.size()) > self.budget() {
+                self.counters.in_flight_bytes.sub(staged.len());
                 return Ok(self.refuse(tag));
             }
             let filled = files::fill(reader, &mut head).map_err(|e| {
-                self.counters.in_flight_bytes.sub(draft.len());
+                self.counters.in_flight_bytes.sub(staged.len());
                 read_error(e)
             });
             match filled? {
-                0 => return self.commit_draft(tag, draft, entry),
-                len => self.push(&mut draft, &head[..len])?,
+                0 => return self.commit_staged(tag, staged, entry),
+                len => self.push(&mut staged, &head[..len])?,
             }
         }
     }
 
-    fn check_tag(&self, tag: &str) -> Result<()> {
-        match tag.len() <= crate::MAX_TAG_LEN {
-            true => Ok(()),
-            false => Err(Error::new(ErrorKind::Tag, "write to", &self.paths.dir)),
+    fn check_sizes(&self, tag: &str, entry: &NewEntry) -> Result<()> {
+        let fail = |kind| Err(Error::new(kind, "write to", &self.paths.dir));
+        if tag.len() > crate::MAX_TAG_LEN {
+            return fail(ErrorKind::Tag);
         }
+        if entry.size() > crate::MAX_FACTS_LEN {
+            return fail(ErrorKind::Facts);
+        }
+        Ok(())
     }
 
     fn refuse(&self, tag: &str) -> Written {
@@ -108,25 +114,25 @@ impl Inner {
         self.options.inline_limit == 0
     }
 
-    /// A draft for a value that begins with `first`.
-    fn draft(&self, tag: &str, entry: &NewEntry, first: &[u8]) -> Result<Draft> {
-        let number = self.next_draft.fetch_add(1, Ordering::Relaxed);
-        let path = self.paths.drafts.join(number.to_string());
+    /// A staged for a value that begins with `first`.
+    fn staged(&self, tag: &str, entry: &NewEntry, first: &[u8]) -> Result<StagedFile> {
+        let number = self.next_staged.fetch_add(1, Ordering::Relaxed);
+        let path = self.paths.staging.join(number.to_string());
         let wrap = match self.as_pickles() {
             true => Wrap::pickle(tag, entry.codec, first),
             false => Ok(Wrap::plain()),
         };
-        wrap.and_then(|wrap| Draft::create(&self.io, path.clone(), wrap))
+        wrap.and_then(|wrap| StagedFile::create(&self.io, path.clone(), wrap))
             .map_err(|e| Error::io("create", &path, e))
     }
 
-    fn push(&self, draft: &mut Draft, data: &[u8]) -> Result<()> {
-        let before = draft.len();
+    fn push(&self, staged: &mut StagedFile, data: &[u8]) -> Result<()> {
+        let before = staged.len();
         self.counters.in_flight_bytes.add(data.len() as u64);
-        draft.push(data).map_err(|e| {
-            // Nothing of the draft is in flight any more, this part or what came before.
+        staged.push(data).map_err(|e| {
+            // Nothing of the staged is in flight any more, this part or what came before.
             self.counters.in_flight_bytes.sub(before + data.len() as u64);
-            Error::io("write a value into", &self.paths.drafts, e)
+            Error::io("write a value into", &self.paths.staging, e)
         })
     }
 
@@ -164,13 +170,13 @@ impl Inner {
     }
 
     /// Gives the file its name and commits it.
-    fn commit_draft(&self, tag: &str, draft: Draft, entry: &NewEntry) -> Result<Written> {
+    fn commit_staged(&self, tag: &str, staged: StagedFile, entry: &NewEntry) -> Result<Written> {
         let generation = self.next_generation.fetch_add(1, Ordering::AcqRel);
-        let place = draft.place(generation, self.is_durable());
-        let meta = Meta::new(entry, draft.len(), draft.checksum(), place);
-        let len = draft.len();
-        let finished = draft
-            .finish(&self.paths.dir, &Draft::trailer(self.id, tag, &meta), self.is_durable())
+        let place = staged.place(self.is_durable());
+        let meta = Meta::new(entry, generation, staged.len(), staged.checksum(), place);
+        let len = staged.len();
+        let finished = staged
+            .finish(&self.paths.dir, &StagedFile::trailer(self.id, tag, &meta), self.is_durable())
             .map_err(|e| Error::io("write a value into", &self.paths.dir, e));
         self.counters.in_flight_bytes.sub(len);
         finished?;

@@ -63,7 +63,7 @@ fn damage<'i>(files: &mut Files, input: &'i [u8]) -> Option<&'i [u8]> {
     let [which, what, low, high, len, rest @ ..] = input else { return None };
     let (bytes, rest) = rest.split_at(rest.len().min(usize::from(*len)));
     if what % 6 == 5 {
-        let name = ["x.pkl", "deep.chia", ".chia/lock", ".chia/drafts/0", ".chia/more"]
+        let name = ["x.pkl", "deep.chia", ".chia/lock", ".chia/staging/0", ".chia/more"]
             [usize::from(*which) % 5];
         files.retain(|(old, _)| old != Path::new(name));
         files.push((name.into(), bytes.to_vec()));

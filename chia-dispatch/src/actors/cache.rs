@@ -198,7 +198,7 @@ fn manage(store: &Store, method: &str, payload: &Bytes) -> Result<Bytes> {
     match method {
         "facts" => pack(&store.facts(&tag()?).map_err(failed)?, &[]),
         "evict" => pack(&store.evict(&tag()?).map_err(failed)?, &[]),
-        "flush" => pack(&store.flush().map_err(failed)?, &[]),
+        "flush" => pack(&store.clear().map_err(failed)?, &[]),
         "keys" => pack(&store.keys().map_err(failed)?, &[]),
         _ => pack(&store.stats(), &[]),
     }

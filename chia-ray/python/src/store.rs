@@ -139,7 +139,7 @@ impl Store {
 
     /// Removes every entry; how many there were.
     fn flush(&self, py: Python<'_>) -> PyResult<u64> {
-        self.wait(py, chia_cache::Store::flush)
+        self.wait(py, chia_cache::Store::clear)
     }
 
     /// All tags, sorted.

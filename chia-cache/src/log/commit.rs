@@ -17,20 +17,20 @@ struct State {
     round: usize,
     target: u64,
     /// Up to here a sync failed. The kernel may have dropped those bytes, so no later sync helps:
-    /// only a fold, which writes them elsewhere, does.
+    /// only a checkpoint, which writes them elsewhere, does.
     failed: u64,
 }
 
 /// Lets writers wait until their bytes are durable.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub(crate) struct GroupCommit {
     state: Mutex<State>,
     /// Where the waiters of even rounds wait, and those of odd ones: a sync that ends wakes those
     /// whom it served and one to sync next, not the crowd that would only wait on.
     done: [Condvar; 2],
 }
 
-impl Gate {
+impl GroupCommit {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

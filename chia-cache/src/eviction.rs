@@ -4,58 +4,58 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use crate::index::IndexError;
-use crate::layer::{Seen, Tag};
-use crate::lock;
+use crate::live::LiveView;
+use crate::memtable::{Seen, Tag};
 use crate::meta::Meta;
-use crate::table::Table;
+use crate::sync::lock;
 
 /// How many candidates are fetched from the index at a time.
 const BATCH: usize = 256;
 
-/// The most victims of one log record.
+/// The most evicted of one log record.
 const MAX_AT_ONCE: usize = 4096;
 
 /// An entry that has to go.
-pub(crate) type Victim = (Tag, Arc<Meta>);
+pub(crate) type Candidate = (Tag, Arc<Meta>);
 
-/// A cursor over the LRU order: the index first, then the frozen layer, then the active one.
+/// A cursor over the LRU order: the index first, then the sealed memtable, then the active one.
 #[derive(Debug, Default)]
-pub(crate) struct Victims {
+pub(crate) struct EvictionCursor {
     turn: u64,
     queue: VecDeque<String>,
     next: u64,
     index_done: bool,
-    frozen_at: usize,
+    sealed_at: usize,
 }
 
-impl Victims {
+impl EvictionCursor {
     /// Picks entries other than `spare` until `need` bytes are free. May pick fewer than needed.
     pub(crate) fn pick(
         &mut self,
-        table: &Mutex<Table>,
+        table: &Mutex<LiveView>,
         spare: Option<&str>,
         need: u64,
-    ) -> Result<Vec<Victim>, IndexError> {
+    ) -> Result<Vec<Candidate>, IndexError> {
         let turn = lock(table).turn;
         if turn != self.turn {
             *self = Self { turn, ..Self::default() };
         }
-        let mut picked = Picked { spare, need, freed: 0, victims: Vec::new() };
+        let mut picked = Picked { spare, need, freed: 0, evicted: Vec::new() };
         while !picked.enough() && !self.index_done {
             self.take_from_index(table, &mut picked)?;
         }
         if !picked.enough() {
-            self.take_from_frozen(&lock(table), &mut picked);
+            self.take_from_sealed(&lock(table), &mut picked);
         }
         if !picked.enough() {
             take_from_active(&lock(table), &mut picked);
         }
-        Ok(picked.victims)
+        Ok(picked.evicted)
     }
 
     fn take_from_index(
         &mut self,
-        table: &Mutex<Table>,
+        table: &Mutex<LiveView>,
         picked: &mut Picked<'_>,
     ) -> Result<(), IndexError> {
         let base = Arc::clone(&lock(table).base);
@@ -79,13 +79,13 @@ impl Victims {
         Ok(())
     }
 
-    fn take_from_frozen(&mut self, table: &Table, picked: &mut Picked<'_>) {
-        let Some(frozen) = &table.frozen else { return };
-        for (tag, slot) in frozen.layer.oldest_first().skip(self.frozen_at) {
+    fn take_from_sealed(&mut self, table: &LiveView, picked: &mut Picked<'_>) {
+        let Some(sealed) = &table.sealed else { return };
+        for (tag, slot) in sealed.memtable.oldest_first().skip(self.sealed_at) {
             if picked.enough() {
                 return;
             }
-            self.frozen_at += 1;
+            self.sealed_at += 1;
             if Some(&**tag) != picked.spare && matches!(table.active.see(tag), Seen::Unknown) {
                 picked.take(Arc::clone(tag), Arc::clone(&slot.meta));
             }
@@ -98,7 +98,7 @@ impl Victims {
     }
 }
 
-fn take_from_active(table: &Table, picked: &mut Picked<'_>) {
+fn take_from_active(table: &LiveView, picked: &mut Picked<'_>) {
     for (tag, slot) in table.active.oldest_first() {
         if picked.enough() {
             return;
@@ -113,16 +113,16 @@ struct Picked<'a> {
     spare: Option<&'a str>,
     need: u64,
     freed: u64,
-    victims: Vec<Victim>,
+    evicted: Vec<Candidate>,
 }
 
 impl Picked<'_> {
     fn enough(&self) -> bool {
-        self.freed >= self.need || self.victims.len() >= MAX_AT_ONCE
+        self.freed >= self.need || self.evicted.len() >= MAX_AT_ONCE
     }
 
     fn take(&mut self, tag: Tag, meta: Arc<Meta>) {
         self.freed += meta.cost(&tag);
-        self.victims.push((tag, meta));
+        self.evicted.push((tag, meta));
     }
 }

@@ -61,7 +61,7 @@ impl Wrap {
 }
 
 /// A value that is being written under a temporary name.
-pub(crate) struct Draft {
+pub(crate) struct StagedFile {
     io: Arc<dyn Io>,
     path: PathBuf,
     file: Arc<dyn IoFile>,
@@ -75,10 +75,10 @@ pub(crate) struct Draft {
     kept: bool,
 }
 
-impl Draft {
+impl StagedFile {
     pub(crate) fn create(io: &Arc<dyn Io>, path: PathBuf, wrap: Wrap) -> io::Result<Self> {
         let file = io.open(&path, Open::New)?;
-        let mut draft = Self {
+        let mut staged = Self {
             io: Arc::clone(io),
             path,
             file,
@@ -90,10 +90,10 @@ impl Draft {
             kept: false,
             wrap,
         };
-        let head = std::mem::take(&mut draft.wrap.head);
-        draft.put(&head)?;
-        draft.wrap.head = head;
-        Ok(draft)
+        let head = std::mem::take(&mut staged.wrap.head);
+        staged.put(&head)?;
+        staged.wrap.head = head;
+        Ok(staged)
     }
 
     /// Appends to the value, hashing each part while it is in the processor's cache.
@@ -136,14 +136,14 @@ impl Draft {
     }
 
     /// Where the value will be found.
-    pub(crate) fn place(&self, generation: u64, synced: bool) -> Place {
+    pub(crate) fn place(&self, synced: bool) -> Place {
         let cut = Cut {
             prefix: self.wrap.skip.clone(),
             start: self.wrap.head.len() as u64,
             end: self.at,
             suffix: self.held.into_iter().collect(),
         };
-        Place::File { generation, synced, pickle: self.wrap.pickle, cut }
+        Place::File { synced, pickle: self.wrap.pickle, cut }
     }
 
     /// Ends the file, makes it durable if `sync`, and gives it its name in `dir`.
@@ -172,7 +172,7 @@ impl Draft {
     }
 }
 
-impl Write for Draft {
+impl Write for StagedFile {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.push(data)?;
         Ok(data.len())
@@ -183,7 +183,7 @@ impl Write for Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for StagedFile {
     fn drop(&mut self) {
         if !self.kept {
             // What stays behind is swept when the store is opened next.

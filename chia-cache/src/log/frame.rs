@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
+use crate::legacy::Op1;
 use crate::meta::Meta;
 
 /// One change. The order of the variants and fields is the format.
@@ -31,6 +32,18 @@ pub(crate) enum Op {
     FilesSynced {
         before: u64,
     },
+}
+
+impl From<Op1> for Op {
+    fn from(old: Op1) -> Self {
+        match old {
+            Op1::Put { tag, meta } => Self::Put { tag, meta: meta.into() },
+            Op1::Remove { tag } => Self::Remove { tag },
+            Op1::Touch { tag, at } => Self::Touch { tag, at },
+            Op1::Clear => Self::Clear,
+            Op1::FilesSynced { before } => Self::FilesSynced { before },
+        }
+    }
 }
 
 /// Length and sum.
@@ -66,7 +79,7 @@ pub(crate) fn encode(ops: &[Op], value: &[u8], seed: u64) -> (Vec<u8>, u64) {
 }
 
 /// The record at the start of `bytes`, or `None` where the log ends.
-pub(crate) fn decode(bytes: &[u8], seed: u64) -> Option<Record<'_>> {
+pub(crate) fn decode(bytes: &[u8], seed: u64, legacy: bool) -> Option<Record<'_>> {
     let len = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
     let sum = u64::from_le_bytes(bytes.get(4..FRAME_HEAD)?.try_into().ok()?);
     if len > MAX_BODY {
@@ -76,7 +89,13 @@ pub(crate) fn decode(bytes: &[u8], seed: u64) -> Option<Record<'_>> {
     if XxHash3_64::oneshot_with_seed(seed, body) != sum {
         return None;
     }
-    let (ops, value) = postcard::take_from_bytes(body).ok()?;
+    let (ops, value) = match legacy {
+        false => postcard::take_from_bytes(body).ok()?,
+        true => {
+            let (ops, value) = postcard::take_from_bytes::<Vec<Op1>>(body).ok()?;
+            (ops.into_iter().map(Op::from).collect(), value)
+        }
+    };
     Some(Record { ops, value, len: FRAME_HEAD + len, sum })
 }
 
@@ -88,16 +107,16 @@ mod tests {
     fn r17_a_frame_counts_only_whole_and_in_its_place() {
         let ops = vec![Op::Remove { tag: "a".into() }, Op::Clear];
         let (frame, sum) = encode(&ops, b"value", 7);
-        let record = decode(&frame, 7).unwrap();
+        let record = decode(&frame, 7, false).unwrap();
         assert_eq!((record.ops, record.value, record.sum), (ops, &b"value"[..], sum));
-        assert_eq!(decode(&frame, 8), None);
+        assert_eq!(decode(&frame, 8, false), None);
         for cut in 0..frame.len() {
-            assert_eq!(decode(&frame[..cut], 7), None);
+            assert_eq!(decode(&frame[..cut], 7, false), None);
         }
         for flip in 0..frame.len() {
             let mut damaged = frame.clone();
             damaged[flip] ^= 1;
-            assert_eq!(decode(&damaged, 7), None, "byte {flip}");
+            assert_eq!(decode(&damaged, 7, false), None, "byte {flip}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::meta::Meta;
 
 pub(crate) type Tag = Arc<str>;
 
-/// What a layer costs per entry beside tag and value, roughly, in bytes.
+/// What a memtable costs per entry beside tag and value, roughly, in bytes.
 const OVERHEAD: usize = 256;
 
 /// An entry that was written or touched.
@@ -19,9 +19,9 @@ pub(crate) struct Slot {
     pub(crate) meta: Arc<Meta>,
     /// Milliseconds since 1970; 0 for never.
     pub(crate) last_read: u64,
-    /// Written in this layer, rather than only touched.
+    /// Written in this memtable, rather than only touched.
     pub(crate) written: bool,
-    /// The value, if it is inline and was written in this layer.
+    /// The value, if it is inline and was written in this memtable.
     pub(crate) value: Option<Bytes>,
 }
 
@@ -33,26 +33,26 @@ pub(crate) enum Touch {
     Unknown,
 }
 
-/// What a layer says of a tag.
+/// What a memtable says of a tag.
 #[derive(Debug)]
 pub(crate) enum Seen<'a> {
     Live(&'a Slot),
     Dead,
-    /// Ask the layer below.
+    /// Ask the memtable below.
     Unknown,
 }
 
 /// Changes on top of an older state. Every entry in it is more recently used than any below it.
 #[derive(Debug)]
-pub(crate) struct Layer {
+pub(crate) struct Memtable {
     live: LruCache<Tag, Slot>,
     dead: HashSet<Tag>,
-    /// Nothing below this layer counts any more.
+    /// Nothing below this memtable counts any more.
     cleared: bool,
     cost: usize,
 }
 
-impl Layer {
+impl Memtable {
     pub(crate) fn new() -> Self {
         Self { live: LruCache::unbounded(), dead: HashSet::new(), cleared: false, cost: 0 }
     }

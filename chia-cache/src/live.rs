@@ -1,36 +1,36 @@
-//! The live state: layers of changes in memory on top of the index.
+//! The live state: memtables of changes in memory on top of the index.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::index::Snapshot;
-use crate::layer::{Layer, Seen, Slot, Tag, Touch};
+use crate::memtable::{Memtable, Seen, Slot, Tag, Touch};
 use crate::meta::Meta;
 
-/// A layer that no longer changes and is on its way into the index.
+/// A memtable that no longer changes and is on its way into the index.
 #[derive(Debug)]
-pub(crate) struct Frozen {
-    pub(crate) layer: Layer,
+pub(crate) struct Sealed {
+    pub(crate) memtable: Memtable,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
     /// The log that holds its changes.
     pub(crate) epoch: u64,
-    /// The end of that log, as a position of the gate.
+    /// The end of that log, as a position of the commits.
     pub(crate) position: u64,
-    /// Files it names that must be made durable before it is folded.
+    /// Files it names that must be made durable before it is checkpointed.
     pub(crate) unsynced: Vec<String>,
 }
 
 /// Layers, youngest first, and the totals over all of them.
 #[derive(Debug)]
-pub(crate) struct Table {
-    pub(crate) active: Layer,
-    pub(crate) frozen: Option<Arc<Frozen>>,
+pub(crate) struct LiveView {
+    pub(crate) active: Memtable,
+    pub(crate) sealed: Option<Arc<Sealed>>,
     pub(crate) base: Arc<Snapshot>,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
-    /// Goes up whenever a layer moves, so that what was seen before can be told from what is.
+    /// Goes up whenever a memtable moves, so that what was seen before can be told from what is.
     pub(crate) turn: u64,
     /// Reads that the log does not know of yet. They go there with the next change: a read alone is
     /// not worth a write.
@@ -41,7 +41,7 @@ pub(crate) struct Table {
 /// takes is only the order in which entries leave.
 const MAX_TOUCHED: usize = 256;
 
-/// What the layers say of a tag.
+/// What the memtables say of a tag.
 #[derive(Debug)]
 pub(crate) enum Overlay {
     /// All there is to know, but for an inline value that is further down.
@@ -55,11 +55,11 @@ pub(crate) enum Overlay {
     Below,
 }
 
-impl Table {
+impl LiveView {
     pub(crate) fn new(base: Arc<Snapshot>, entries: u64, bytes: u64) -> Self {
         Self {
-            active: Layer::new(),
-            frozen: None,
+            active: Memtable::new(),
+            sealed: None,
             base,
             entries,
             bytes,
@@ -73,19 +73,19 @@ impl Table {
             Seen::Live(slot) => {
                 let value = match &slot.value {
                     None if !slot.written => {
-                        self.frozen_slot(tag).and_then(|below| below.value.clone())
+                        self.sealed_slot(tag).and_then(|below| below.value.clone())
                     }
                     value => value.clone(),
                 };
                 Overlay::Here { meta: Arc::clone(&slot.meta), last_read: slot.last_read, value }
             }
             Seen::Dead => Overlay::Gone,
-            Seen::Unknown => self.frozen_overlay(tag),
+            Seen::Unknown => self.sealed_overlay(tag),
         }
     }
 
-    fn frozen_overlay(&self, tag: &str) -> Overlay {
-        match self.frozen.as_ref().map_or(Seen::Unknown, |frozen| frozen.layer.see(tag)) {
+    fn sealed_overlay(&self, tag: &str) -> Overlay {
+        match self.sealed.as_ref().map_or(Seen::Unknown, |sealed| sealed.memtable.see(tag)) {
             Seen::Live(slot) => Overlay::Here {
                 meta: Arc::clone(&slot.meta),
                 last_read: slot.last_read,
@@ -96,20 +96,22 @@ impl Table {
         }
     }
 
-    fn frozen_slot(&self, tag: &str) -> Option<&Slot> {
-        match self.frozen.as_ref()?.layer.see(tag) {
+    fn sealed_slot(&self, tag: &str) -> Option<&Slot> {
+        match self.sealed.as_ref()?.memtable.see(tag) {
             Seen::Live(slot) => Some(slot),
             _ => None,
         }
     }
 
-    /// Whether the layers say anything of the tag, so that the index's word no longer counts.
+    /// Whether the memtables say anything of the tag, so that the index's word no longer counts.
     pub(crate) fn overrides_base(&self, tag: &str) -> bool {
-        !matches!(self.active.see(tag), Seen::Unknown) || self.overrides_frozen_base(tag)
+        !matches!(self.active.see(tag), Seen::Unknown) || self.overrides_sealed_base(tag)
     }
 
-    fn overrides_frozen_base(&self, tag: &str) -> bool {
-        self.frozen.as_ref().is_some_and(|frozen| !matches!(frozen.layer.see(tag), Seen::Unknown))
+    fn overrides_sealed_base(&self, tag: &str) -> bool {
+        self.sealed
+            .as_ref()
+            .is_some_and(|sealed| !matches!(sealed.memtable.see(tag), Seen::Unknown))
     }
 
     /// Puts an entry on top; `old` is what it takes the place of.
@@ -139,7 +141,7 @@ impl Table {
     }
 
     /// Makes the entry the most recently used one. `turn` is when `meta` was seen: the entry may be
-    /// gone since, and if layers have moved there is no telling, so the touch is dropped.
+    /// gone since, and if memtables have moved there is no telling, so the touch is dropped.
     pub(crate) fn touch(&mut self, tag: &str, meta: &Arc<Meta>, turn: u64, at: u64) {
         match self.active.touch(tag, at) {
             Touch::AlreadyNewest => return,
@@ -147,7 +149,7 @@ impl Table {
             Touch::Unknown => {}
         }
         let known = matches!(self.active.see(tag), Seen::Unknown)
-            && !matches!(self.frozen_overlay(tag), Overlay::Gone);
+            && !matches!(self.sealed_overlay(tag), Overlay::Gone);
         if known && self.turn == turn {
             let slot = Slot { meta: Arc::clone(meta), last_read: at, written: false, value: None };
             let tag: Tag = tag.into();
@@ -162,11 +164,12 @@ impl Table {
         }
     }
 
-    /// Starts a new layer and freezes the one that was active.
-    pub(crate) fn freeze(&mut self, epoch: u64, position: u64, unsynced: Vec<String>) {
-        let layer = std::mem::replace(&mut self.active, Layer::new());
+    /// Starts a new memtable and seals the one that was active.
+    pub(crate) fn seal(&mut self, epoch: u64, position: u64, unsynced: Vec<String>) {
+        let memtable = std::mem::replace(&mut self.active, Memtable::new());
         let (entries, bytes) = (self.entries, self.bytes);
-        self.frozen = Some(Arc::new(Frozen { layer, entries, bytes, epoch, position, unsynced }));
+        self.sealed =
+            Some(Arc::new(Sealed { memtable, entries, bytes, epoch, position, unsynced }));
         self.turn += 1;
     }
 
@@ -176,10 +179,10 @@ impl Table {
         self.turn += 1;
     }
 
-    /// The frozen layer is in the index now.
-    pub(crate) fn folded(&mut self, base: Arc<Snapshot>) {
+    /// The sealed memtable is in the index now.
+    pub(crate) fn checkpointed(&mut self, base: Arc<Snapshot>) {
         self.base = base;
-        self.frozen = None;
+        self.sealed = None;
         self.turn += 1;
     }
 }

@@ -1,22 +1,20 @@
-//! Folding a layer into the tables.
-
-use std::io;
+//! Folding a memtable into the tables.
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::{ENTRIES, FILES, IndexError, ORDER, RECENCY, Result, Totals, row_meta};
+use super::{ENTRIES, FILES, ORDER, RECENCY, Result, Totals, row};
 use crate::files;
-use crate::layer::{Layer, Slot};
+use crate::memtable::{Memtable, Slot};
 
-/// The tables while a layer is folded into them.
-pub(super) struct Fold<'t> {
+/// The tables while a memtable is checkpointed into them.
+pub(super) struct Checkpoint<'t> {
     entries: redb::Table<'t, &'static str, &'static [u8]>,
     recency: redb::Table<'t, &'static str, (u64, u64)>,
     order: redb::Table<'t, u64, &'static str>,
     files: redb::Table<'t, &'static str, &'static str>,
 }
 
-impl<'t> Fold<'t> {
+impl<'t> Checkpoint<'t> {
     pub(super) fn new(txn: &'t WriteTransaction) -> Result<Self> {
         Ok(Self {
             entries: txn.open_table(ENTRIES)?,
@@ -26,11 +24,11 @@ impl<'t> Fold<'t> {
         })
     }
 
-    pub(super) fn apply(mut self, layer: &Layer, totals: &mut Totals) -> Result<()> {
-        for tag in layer.dead() {
+    pub(super) fn apply(mut self, memtable: &Memtable, totals: &mut Totals) -> Result<()> {
+        for tag in memtable.dead() {
             self.remove(tag)?;
         }
-        let mut ranked: Vec<_> = layer.oldest_first().zip(totals.next_order..).collect();
+        let mut ranked: Vec<_> = memtable.oldest_first().zip(totals.next_order..).collect();
         // In key order the inserts walk each table once instead of jumping about in it.
         ranked.sort_unstable_by_key(|((tag, _), _)| *tag);
         let mut order = Vec::with_capacity(ranked.len());
@@ -54,11 +52,9 @@ impl<'t> Fold<'t> {
     }
 
     fn write(&mut self, tag: &str, slot: &Slot) -> Result<()> {
-        let mut row =
-            postcard::to_allocvec(&*slot.meta).map_err(|e| IndexError::Io(io::Error::other(e)))?;
-        row.extend_from_slice(slot.value.as_deref().unwrap_or_default());
+        let row = row::encode(tag, &slot.meta, slot.value.as_deref().unwrap_or_default())?;
         let old = match self.entries.insert(tag, &*row)? {
-            Some(old) => row_meta(tag, old.value()).and_then(|meta| files::name(tag, &meta)),
+            Some(old) => row::meta(tag, old.value()).and_then(|meta| files::name(tag, &meta)),
             None => None,
         };
         if let Some(name) = old {
@@ -72,7 +68,7 @@ impl<'t> Fold<'t> {
 
     fn remove(&mut self, tag: &str) -> Result<()> {
         let name = match self.entries.remove(tag)? {
-            Some(old) => row_meta(tag, old.value()).and_then(|meta| files::name(tag, &meta)),
+            Some(old) => row::meta(tag, old.value()).and_then(|meta| files::name(tag, &meta)),
             None => return Ok(()),
         };
         if let Some(name) = name {

@@ -1,4 +1,4 @@
-//! Bringing the index up to date: a layer is frozen, then folded into it, behind the operations.
+//! Bringing the index up to date: a memtable is sealed, then checkpointed into it, behind the operations.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,71 +6,71 @@ use std::sync::atomic::Ordering;
 use super::inner::{IndexState, Inner};
 use crate::error::Result;
 use crate::index::{Index, Snapshot, Totals};
-use crate::lock;
-use crate::table::Frozen;
+use crate::live::Sealed;
+use crate::sync::lock;
 
 impl Inner {
-    /// Unlinks what may go, and folds the log into the index if it has grown enough or `force`.
+    /// Unlinks what may go, and checkpoints the log into the index if it has grown enough or `force`.
     pub(crate) fn upkeep(&self, force: bool) -> Result<()> {
         let mut state = lock(&self.index);
         if state.index.is_none() {
             self.revive(&mut state)?;
         }
         self.unlink_ready();
-        if lock(&self.table).frozen.is_some() {
-            self.fold(&mut state)?;
+        if lock(&self.live).sealed.is_some() {
+            self.checkpoint(&mut state)?;
         }
-        let table = lock(&self.table);
-        let changed = !table.active.is_empty() || self.gate.is_broken();
-        let due = table.active.cost() >= self.tuning.fold_at || force && changed;
+        let table = lock(&self.live);
+        let changed = !table.active.is_empty() || self.commits.is_broken();
+        let due = table.active.cost() >= self.tuning.checkpoint_at || force && changed;
         drop(table);
         if due {
-            self.freeze();
-            self.fold(&mut state)?;
+            self.seal();
+            self.checkpoint(&mut state)?;
         }
         Ok(())
     }
 
-    fn freeze(&self) {
-        // Nobody is in the middle of syncing files that the new frozen layer would miss.
+    fn seal(&self) {
+        // Nobody is in the middle of syncing files that the new sealed memtable would miss.
         let _quiet = lock(&self.file_sync);
         let mut writer = lock(&self.writer);
         let unsynced = std::mem::take(&mut writer.unsynced);
         let (epoch, position) = (writer.log.epoch(), writer.log.position());
-        lock(&self.table).freeze(epoch, position, unsynced);
+        lock(&self.live).seal(epoch, position, unsynced);
         writer.log.rotate();
     }
 
-    fn fold(&self, state: &mut IndexState) -> Result<()> {
-        let Some(frozen) = lock(&self.table).frozen.clone() else {
+    fn checkpoint(&self, state: &mut IndexState) -> Result<()> {
+        let Some(sealed) = lock(&self.live).sealed.clone() else {
             return Ok(());
         };
         // The index must never name a file that a power loss can take.
-        self.sync_files(&frozen.unsynced)?;
-        // Files that this layer gave up go first, while the log still says so.
-        if self.gate.wait(frozen.position).is_ok() {
+        self.sync_files(&sealed.unsynced)?;
+        // Files that this memtable gave up go first, while the log still says so.
+        if self.commits.wait(sealed.position).is_ok() {
             self.unlink_ready();
             self.sync_unlinks()?;
         }
         let mut totals = state.totals;
-        totals.epoch = frozen.epoch;
-        totals.entries = frozen.entries;
-        totals.bytes = frozen.bytes;
+        totals.epoch = sealed.epoch;
+        totals.entries = sealed.entries;
+        totals.bytes = sealed.bytes;
         totals.stopped = 0;
         totals.next_generation = self.next_generation.load(Ordering::Acquire);
-        self.commit_fold(state, &frozen, totals)
+        self.commit_checkpoint(state, &sealed, totals)
     }
 
-    fn commit_fold(
+    fn commit_checkpoint(
         &self,
         state: &mut IndexState,
-        frozen: &Frozen,
+        sealed: &Sealed,
         mut totals: Totals,
     ) -> Result<()> {
         let Some(index) = &state.index else { return Ok(()) };
-        match index.fold(&frozen.layer, &mut totals).and_then(|()| index.snapshot()) {
+        match index.checkpoint(&sealed.memtable, &mut totals).and_then(|()| index.snapshot()) {
             Ok(base) => {
-                self.folded(state, totals, base, frozen.position);
+                self.checkpointed(state, totals, base, sealed.position);
                 Ok(())
             }
             Err(e) => {
@@ -86,10 +86,16 @@ impl Inner {
         }
     }
 
-    fn folded(&self, state: &mut IndexState, totals: Totals, base: Arc<Snapshot>, position: u64) {
+    fn checkpointed(
+        &self,
+        state: &mut IndexState,
+        totals: Totals,
+        base: Arc<Snapshot>,
+        position: u64,
+    ) {
         state.totals = totals;
-        lock(&self.table).folded(base);
-        self.gate.settled(position);
+        lock(&self.live).checkpointed(base);
+        self.commits.settled(position);
     }
 
     /// Opens the index again because a read failed; false if that was not possible.
@@ -109,13 +115,13 @@ impl Inner {
         let index = Index::open(&*self.io, &self.paths.index).map_err(error)?;
         let found = index.totals().map_err(error)?;
         let base = index.snapshot().map_err(error)?;
-        let frozen = lock(&self.table).frozen.clone();
-        match (found, frozen) {
-            // The fold that failed got through after all.
-            (Some((_, totals)), Some(frozen)) if totals.epoch == frozen.epoch => {
-                self.folded(state, totals, base, frozen.position);
+        let sealed = lock(&self.live).sealed.clone();
+        match (found, sealed) {
+            // The checkpoint that failed got through after all.
+            (Some((_, totals)), Some(sealed)) if totals.epoch == sealed.epoch => {
+                self.checkpointed(state, totals, base, sealed.position);
             }
-            _ => lock(&self.table).rebase(base),
+            _ => lock(&self.live).rebase(base),
         }
         state.index = Some(index);
         Ok(())
