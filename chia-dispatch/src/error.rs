@@ -104,8 +104,8 @@ impl Error {
     }
 
     /// An error that says what another one says, with the causes of that one.
-    #[cfg(feature = "loop")]
-    pub(crate) fn of(kind: ErrorKind, other: Box<dyn std::error::Error + Send + Sync>) -> Self {
+    #[must_use]
+    pub fn of(kind: ErrorKind, other: Box<dyn std::error::Error + Send + Sync>) -> Self {
         let error = Self::new(kind, other.to_string());
         match other.source() {
             Some(_) => error.with_source(Causes(other)),
@@ -215,11 +215,9 @@ impl std::error::Error for Error {
 }
 
 /// The causes of an error whose own text is the message already.
-#[cfg(feature = "loop")]
 #[derive(Debug)]
 struct Causes(Box<dyn std::error::Error + Send + Sync>);
 
-#[cfg(feature = "loop")]
 impl fmt::Display for Causes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.source() {
@@ -229,7 +227,6 @@ impl fmt::Display for Causes {
     }
 }
 
-#[cfg(feature = "loop")]
 impl std::error::Error for Causes {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source().and_then(std::error::Error::source)

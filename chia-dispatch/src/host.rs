@@ -85,9 +85,9 @@ pub struct TaskContext {
     foreign: Option<Arc<dyn Foreign>>,
 }
 
-/// Why a body that is elsewhere does not run here.
-#[cfg(any(feature = "loop", feature = "wire"))]
-pub(crate) fn no_foreign(name: &str) -> crate::Error {
+/// The error of a body that is not in this program, on a backend without a [`Foreign`].
+#[must_use]
+pub fn no_foreign(name: &str) -> crate::Error {
     let message = format!(
         "`{name}` is not in this program, and this backend runs nothing else: use one that does \
          (Ray), or replace the call by a provider, a recorded file or the cache"

@@ -12,7 +12,10 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// What the body shares with others may be left in the middle of a change, as behind any panicking
 /// thread; nothing of the backend's own is reachable from there.
-pub(crate) async fn guarded<F, T>(body: impl FnOnce() -> F) -> Result<T>
+///
+/// # Errors
+/// What the body returns, or [`Panicked`](ErrorKind::Panicked).
+pub async fn guarded<F, T>(body: impl FnOnce() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {

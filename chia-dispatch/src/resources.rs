@@ -38,8 +38,8 @@ impl Amount {
     }
 
     /// The amount in 1/10,000.
-    #[cfg(feature = "local")]
-    pub(crate) fn units(self) -> u64 {
+    #[must_use]
+    pub fn units(self) -> u64 {
         self.0
     }
 

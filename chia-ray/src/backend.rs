@@ -7,8 +7,8 @@ use bytes::Bytes;
 use chia_dispatch::backend::{
     ActorCall, ActorRef, ActorSpec, Backend, Capabilities, Node, ObjectRef, Task,
 };
-use chia_dispatch::wire::Client;
 use chia_dispatch::{Error, ErrorKind, Result};
+use chia_wire::Client;
 
 use crate::bridge::{self, Bridge};
 use crate::options::RayOptions;
@@ -16,7 +16,7 @@ use crate::options::RayOptions;
 /// A Ray cluster as a [`Backend`].
 ///
 /// Tasks run on the cluster's workers, in processes of this very program, which
-/// [`run_if_worker`](chia_dispatch::wire::run_if_worker) turns into workers. Results stay in the
+/// [`run_if_worker`](chia_wire::run_if_worker) turns into workers. Results stay in the
 /// cluster until somebody asks for them.
 ///
 /// Dropping the backend ends what runs; detached actors stay.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use chia_dispatch::wire::Client;
 use chia_dispatch::{Error, ErrorKind, Result};
+use chia_wire::Client;
 use serde_json::json;
 
 use crate::options::RayOptions;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chia_dispatch::{Host, wire};
+use chia_dispatch::Host;
 
 /// The whole of a program's `main`: runs `driver`, or, where Ray has started this program as a
 /// worker, runs tasks with `host` and never returns. Belongs at the start of `main`; set up before it
@@ -14,7 +14,7 @@ use chia_dispatch::{Host, wire};
 /// ```no_run
 /// use std::sync::Arc;
 ///
-/// use chia_dispatch::{Chia, Function, Registry, Result};
+/// use chia_loop::{Chia, Function, Registry, Result};
 /// use chia_ray::{RayBackend, RayOptions};
 ///
 /// fn add(x: i64, y: i64) -> i64 {
@@ -39,7 +39,7 @@ use chia_dispatch::{Host, wire};
 /// # Panics
 /// When the driver's runtime cannot be started.
 pub fn main<H: Host + Clone, R>(host: H, driver: impl AsyncFnOnce(H) -> R) -> R {
-    wire::run_if_worker(|| Arc::new(host.clone()));
+    chia_wire::run_if_worker(|| Arc::new(host.clone()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.expect("a driver needs its runtime").block_on(driver(host))
 }

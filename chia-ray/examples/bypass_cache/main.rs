@@ -5,14 +5,14 @@
 //! $ CHIA_RAY_PYTHON=… cargo run -p chia-ray --example bypass_cache
 //! ```
 
-#[path = "../../../chia-dispatch/examples/common/mod.rs"]
+#[path = "../../../chia-dispatch/loop/examples/common/mod.rs"]
 mod common;
-#[path = "../../../chia-dispatch/examples/bypass_cache/work.rs"]
+#[path = "../../../chia-dispatch/loop/examples/bypass_cache/work.rs"]
 mod work;
 
 use std::sync::Arc;
 
-use chia_dispatch::{Chia, Resources};
+use chia_loop::{Chia, Resources};
 use chia_ray::{RayBackend, RayOptions};
 use clap::Parser;
 

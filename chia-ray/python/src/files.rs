@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chia_dispatch::actors::{FilesInit, serve_files};
+use chia_services::{FilesInit, serve_files};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chia_dispatch::actors::{CacheLine, Door};
+use chia_services::{CacheLine, Door};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 

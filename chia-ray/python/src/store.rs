@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chia_cache::{ByteSize, Durability, Entry, Replay};
-use chia_dispatch::actors::{CacheInit, Secret, serve_cache, serve_cache_at};
+use chia_services::{CacheInit, Secret, serve_cache, serve_cache_at};
 use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};

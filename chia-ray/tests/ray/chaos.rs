@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chia_dispatch::conformance::Layout;
-use chia_dispatch::{Chia, ErrorKind, Resources, Result};
+use chia_conformance::Layout;
+use chia_loop::{Chia, ErrorKind, Resources, Result};
 use chia_ray::cluster::{Cluster, NodeSpec};
 use libtest_mimic::Trial;
 
@@ -81,7 +81,7 @@ async fn an_unnoticed_end() -> Result<()> {
 
 /// A task that stays, and its processes.
 struct Held {
-    handle: chia_dispatch::Handle<()>,
+    handle: chia_loop::Handle<()>,
     program: u32,
     worker: u32,
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chia_conformance::Layout;
 use chia_dispatch::backend::{ActorCall, ActorRef, ActorSpec, Concurrency, Lifetime, TaskOptions};
-use chia_dispatch::conformance::Layout;
 use chia_dispatch::{Actor, Backend, Result};
 use chia_ray::{RayBackend, RayOptions};
 use libtest_mimic::Trial;

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chia_dispatch::conformance::Layout;
-use chia_dispatch::{Backend, Chia, Error, ErrorKind, Result};
+use chia_conformance::Layout;
+use chia_loop::{Backend, Chia, Error, ErrorKind, Result};
 use chia_ray::{RayBackend, RayOptions};
 use libtest_mimic::Trial;
 

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chia_dispatch::conformance::{self, Layout};
-use chia_dispatch::{Actor, Host, Job, Registry, Result, TaskContext};
+use chia_conformance::Layout;
+use chia_dispatch::{Actor, Host, Job, TaskContext};
+use chia_loop::{Registry, Result};
 use chia_ray::cluster::{Cluster, NodeSpec};
 use chia_ray::{RayBackend, RayOptions};
 use libtest_mimic::{Failed, Trial};
@@ -21,7 +22,7 @@ use crate::functions;
 
 /// What the worker processes of all tests run: our functions, and the conformance kit's script.
 pub(crate) fn host() -> Arc<dyn Host> {
-    Arc::new(TestHost { kit: conformance::host(), registry: functions::registry() })
+    Arc::new(TestHost { kit: chia_conformance::host(), registry: functions::registry() })
 }
 
 struct TestHost {

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chia_dispatch::conformance::Layout;
-use chia_dispatch::rules::Config;
-use chia_dispatch::{
+use chia_conformance::Layout;
+use chia_loop::rules::Config;
+use chia_loop::{
     Blob, CacheOptions, Chia, ErrorKind, Function, Provider, Registry, Result, Site, Source,
 };
 use chia_ray::{RayBackend, RayOptions};

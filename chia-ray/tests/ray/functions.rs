@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::process::parent_id;
 use std::time::Duration;
 
-use chia_dispatch::{Chia, Error, ErrorKind, Function, Provider, Registry, Result, Site};
+use chia_loop::{Chia, Error, ErrorKind, Function, Provider, Registry, Result, Site};
 
 use crate::foreign;
 

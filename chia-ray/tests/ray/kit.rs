@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chia_conformance::{Factory, Instance, Layout, Outcome, Suite};
 use chia_dispatch::Result;
-use chia_dispatch::conformance::{self, Factory, Instance, Layout, Outcome, Suite};
 use libtest_mimic::{Failed, Trial};
 
 use crate::fixture;
@@ -50,5 +50,5 @@ pub(crate) fn trials() -> Vec<Trial> {
             }
         })
     };
-    conformance::case_names().map(trial).collect()
+    chia_conformance::case_names().map(trial).collect()
 }

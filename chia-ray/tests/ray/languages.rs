@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use chia_dispatch::conformance::Layout;
-use chia_dispatch::{Blob, ErrorKind, Result};
+use chia_conformance::Layout;
+use chia_loop::{Blob, ErrorKind, Result};
 use libtest_mimic::Trial;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;

@@ -8,9 +8,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chia_dispatch::conformance::Layout;
-use chia_dispatch::rules::Config;
-use chia_dispatch::{CacheOptions, Chia, ErrorKind, Resources, Result, Tally};
+use chia_conformance::Layout;
+use chia_loop::rules::Config;
+use chia_loop::{CacheOptions, Chia, ErrorKind, Resources, Result, Tally};
 use chia_ray::cluster::{Cluster, NodeSpec};
 use chia_ray::{RayBackend, RayOptions};
 use libtest_mimic::Trial;

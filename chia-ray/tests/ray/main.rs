@@ -17,11 +17,10 @@ mod loops;
 
 use std::process::ExitCode;
 
-use chia_dispatch::wire;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
-    wire::run_if_worker(fixture::host);
+    chia_wire::run_if_worker(fixture::host);
     loops::run_if_driver();
     loops::run_if_speaker();
     let mut arguments = Arguments::from_args();

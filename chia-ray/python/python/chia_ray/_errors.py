@@ -82,7 +82,7 @@ def _text(error: BaseException) -> str:
 
 
 def call_native(actor: _native.Actor, call: bytes, args: tuple[bytes, ...]) -> bytes:
-    """Runs a method of an actor of chia-dispatch for a loop in Rust; its errors come as ours."""
+    """Runs a method of an actor of chia-services for a loop in Rust; its errors come as ours."""
     method, payload = _wire.read_call(call)
     try:
         return actor.call(method, payload, args)

@@ -21,7 +21,7 @@ class DispatchError(RuntimeError):
 
 @final
 class Actor:
-    """A living actor of chia-dispatch: bytes in, bytes out. Calls may overlap."""
+    """A living actor of chia-services: bytes in, bytes out. Calls may overlap."""
 
     def call(self, method: str, payload: bytes, args: Sequence[bytes] = ...) -> bytes: ...
 

@@ -1,4 +1,4 @@
-"""Frames over a socket, as ``chia-dispatch/docs/WIRE.md`` has them."""
+"""Frames over a socket, as ``chia-dispatch/wire/docs/WIRE.md`` has them."""
 
 from __future__ import annotations
 

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chia_dispatch::backend::{Task, TaskOptions};
-use chia_dispatch::{
-    Actor, Backend, Error, ErrorKind, Host, Job, LocalBackend, Resources, Result, TaskContext,
-};
+use chia_dispatch::{Actor, Backend, Error, ErrorKind, Host, Job, Resources, Result, TaskContext};
+use chia_local::LocalBackend;
 use tokio::runtime::Runtime;
 
 use super::{IN_FLIGHT, batches};

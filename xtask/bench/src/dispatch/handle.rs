@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use chia_dispatch::{Chia, Function, LocalBackend, Registry, Resources};
+use chia_loop::{Chia, Function, LocalBackend, Registry, Resources};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use chia_dispatch::cache::Durability;
-use chia_dispatch::rules::Config;
-use chia_dispatch::{
+use chia_loop::cache::Durability;
+use chia_loop::rules::Config;
+use chia_loop::{
     Blob, CacheOptions, Chia, Condition, Function, Handle, Provider, Registry, Result, Shown, Site,
 };
 use chia_ray::{RayBackend, RayOptions};

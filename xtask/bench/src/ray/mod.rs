@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use chia_dispatch::cache::Durability;
-use chia_dispatch::{Resources, wire};
+use chia_dispatch::Resources;
+use chia_loop::cache::Durability;
 use chia_ray::cluster::Cluster;
 
 use crate::figure::{Aim, Figure};
@@ -25,7 +25,7 @@ const LARGE: u64 = 100_000_000;
 
 /// In a worker process of these benchmarks, runs its tasks and never returns.
 pub fn run_if_worker() {
-    wire::run_if_worker(|| Arc::new(calls::registry()));
+    chia_wire::run_if_worker(|| Arc::new(calls::registry()));
 }
 
 /// Measures and adds the figures.

@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod board;
+mod case;
+mod cases;
+mod factory;
+mod host;
+mod layout;
+#[macro_use]
+mod list;
+#[cfg(feature = "loop")]
+mod program;
+mod script;
+mod suite;
+
+pub use crate::conformance_tests as tests;
+pub use factory::{Factory, Instance};
+pub use host::host;
+pub use layout::{FAR, Layout, SLOT};
+pub use list::case_names;
+pub use suite::{Outcome, Suite};
+
+/// The arguments that turn a test binary which calls [`tests!`] into a worker: the test harness then
+/// runs [`Factory::worker`] and nothing else.
+pub const WORKER_ARGS: [&str; 4] =
+    ["conformance_worker_process", "--ignored", "--nocapture", "--test-threads=1"];

@@ -1,0 +1,124 @@
+//! Calls of actors: into the inbox, and through the instance.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use bytes::Bytes;
+use chia_dispatch::backend::{ActorCall, Concurrency};
+use chia_dispatch::{Result, guarded};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc};
+use tracing::Instrument;
+
+use super::ActorCell;
+use crate::cell::{Ahead, Cell, JobKind, Standing};
+
+/// Where calls wait for their turn.
+pub(super) enum Inbox {
+    /// For the one task that makes them one after another.
+    Ordered(mpsc::UnboundedSender<Call>),
+    /// For a permit; each call is a task of its own.
+    Concurrent(Arc<Semaphore>),
+}
+
+/// A call on its way. It keeps its actor alive.
+pub(super) struct Call {
+    actor: Arc<ActorCell>,
+    cell: Arc<Cell>,
+}
+
+impl Inbox {
+    pub(super) fn new(concurrency: Concurrency, runtime: &Handle) -> Self {
+        match concurrency {
+            Concurrency::Ordered => {
+                let (inbox, mut calls) = mpsc::unbounded_channel::<Call>();
+                runtime.spawn(async move {
+                    while let Some(call) = calls.recv().await {
+                        call.make().await;
+                    }
+                });
+                Self::Ordered(inbox)
+            }
+            Concurrency::Concurrent(calls) => {
+                let permits = usize::try_from(calls).unwrap_or(usize::MAX);
+                let permits = permits.clamp(1, Semaphore::MAX_PERMITS);
+                Self::Concurrent(Arc::new(Semaphore::new(permits)))
+            }
+        }
+    }
+}
+
+/// Sends a call on its way.
+pub(crate) fn call(actor: &Arc<ActorCell>, call: ActorCall) -> Result<Arc<Cell>> {
+    if let Some(why) = actor.end.get() {
+        return Err(why.clone());
+    }
+    let ActorCall { method, payload, args } = call;
+    for arg in &args {
+        actor.engine.cell(arg)?;
+    }
+    let shown = format!("{}.{method}", actor.birth.name);
+    let job = JobKind::Call(Box::new((method, payload)));
+    let cell = actor.engine.make(shown, Ahead { job, args, class: None });
+    let call = Call { actor: Arc::clone(actor), cell: Arc::clone(&cell) };
+    match &actor.inbox {
+        // The other end is gone when the runtime is, and then nobody waits.
+        Inbox::Ordered(inbox) => drop(inbox.send(call)),
+        Inbox::Concurrent(_) => drop(actor.engine.runtime.spawn(call.make())),
+    }
+    Ok(cell)
+}
+
+impl Call {
+    /// Makes the call, unless it is cancelled or the actor ends before it is done.
+    async fn make(self) {
+        let Self { actor, cell } = &self;
+        let span = tracing::debug_span!("call", name = %cell.name, id = cell.id.0);
+        let outcome = tokio::select! {
+            biased;
+            why = actor.end.wait() => Err(why.clone()),
+            _ = cell.wait() => return,
+            answer = self.answer().instrument(span) => answer,
+        };
+        actor.engine.settle(cell, outcome);
+    }
+
+    async fn answer(&self) -> Result<Bytes> {
+        let args = self.arguments().await?;
+        let _permit = match &self.actor.inbox {
+            Inbox::Concurrent(permits) => permits.acquire().await.ok(),
+            Inbox::Ordered(_) => None,
+        };
+        // Both are there unless the call or the actor ended, which `make` sees before it polls this.
+        let work = self.cell.begin(&Arc::new(AtomicBool::new(false)));
+        let (Some(work), Some(instance)) = (work, self.actor.instance()) else {
+            return std::future::pending().await;
+        };
+        match work.job {
+            JobKind::Call(call) => {
+                let (method, payload) = *call;
+                guarded(|| instance.call(&method, payload, args)).await
+            }
+            JobKind::Task(_) | JobKind::Actor(_) => std::future::pending().await,
+        }
+    }
+
+    async fn arguments(&self) -> Result<Vec<Bytes>> {
+        let mut values = Vec::new();
+        if let Standing::Ahead(_, args) = self.cell.standing() {
+            for arg in args {
+                values.push(self.actor.engine.cell(&arg)?.wait().await.clone()?);
+            }
+        }
+        Ok(values)
+    }
+}
+
+impl Drop for Call {
+    /// A runtime that goes away drops calls; whoever waits for them elsewhere must hear of it.
+    fn drop(&mut self) {
+        if self.cell.outcome().is_none() {
+            self.actor.engine.settle(&self.cell, Err(crate::engine::shut_down()));
+        }
+    }
+}

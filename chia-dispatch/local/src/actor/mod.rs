@@ -1,0 +1,128 @@
+//! Actors: one instance, its inbox, and what it holds while it lives.
+
+mod calls;
+mod registry;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bytes::Bytes;
+use chia_dispatch::backend::{ActorRef, ActorSpec};
+use chia_dispatch::{Actor, Error, ErrorKind, Result};
+use tokio::sync::SetOnce;
+
+use self::calls::Inbox;
+pub(super) use self::calls::call;
+pub(super) use self::registry::{Actors, living_or_new};
+use super::backend::LocalBackend;
+use super::cell::{Ahead, Cell, JobKind};
+use super::engine::Engine;
+use super::scheduler::Class;
+
+/// The construction of an actor, which is run as a task.
+pub(super) struct Birth {
+    /// Dead when nobody wants the actor any more.
+    pub(super) actor: Weak<ActorCell>,
+    pub(super) kind: String,
+    pub(super) init: Bytes,
+}
+
+/// One actor; every [`ActorRef`] to it holds this, and so does every call under way.
+pub(super) struct ActorCell {
+    id: u64,
+    name: Option<String>,
+    kind: String,
+    engine: Arc<Engine>,
+    inbox: Inbox,
+    birth: Arc<Cell>,
+    body: Mutex<Option<Body>>,
+    /// Why it is dead.
+    end: SetOnce<Error>,
+}
+
+/// A living instance.
+struct Body {
+    instance: Arc<dyn Actor>,
+    /// Holds the actor's resources.
+    _view: Arc<LocalBackend>,
+}
+
+impl ActorCell {
+    fn new(engine: &Arc<Engine>, spec: ActorSpec, class: Arc<Class>) -> Arc<Self> {
+        let ActorSpec { name, kind, init, concurrency, .. } = spec;
+        let id = engine.id().0;
+        let inbox = Inbox::new(concurrency, &engine.runtime);
+        Arc::new_cyclic(|actor| {
+            let birth = Birth { actor: Weak::clone(actor), kind: kind.clone(), init };
+            let shown = name.clone().unwrap_or_else(|| kind.clone());
+            let job = JobKind::Actor(Box::new(birth));
+            let birth = engine.make(shown, Ahead { job, args: Vec::new(), class: Some(class) });
+            let (body, end) = (Mutex::new(None), SetOnce::new());
+            Self { id, name, kind, engine: Arc::clone(engine), inbox, birth, body, end }
+        })
+    }
+
+    /// The cell of the constructor.
+    pub(super) fn birth(&self) -> &Arc<Cell> {
+        &self.birth
+    }
+
+    /// Keeps the instance; an actor that was ended meanwhile drops it.
+    pub(super) fn born(&self, instance: Arc<dyn Actor>, view: Arc<LocalBackend>) {
+        let body = Body { instance, _view: view };
+        let unwanted = {
+            let mut slot = self.body();
+            if self.end.initialized() { Some(body) } else { slot.replace(body) }
+        };
+        drop(unwanted);
+    }
+
+    pub(super) fn kill(&self) {
+        self.end(Error::new(ErrorKind::ActorDied, format!("{} was killed", self.shown())));
+    }
+
+    /// Ends the actor for good: frees its name and what it holds, fails its calls with `why`.
+    pub(super) fn end(&self, why: Error) {
+        if self.end.set(why.clone()).is_ok() {
+            self.engine.actors.forget(self.id, self.name.as_deref());
+            let body = self.body().take();
+            drop(body);
+            self.engine.settle(&self.birth, Err(why));
+        }
+    }
+
+    fn instance(&self) -> Option<Arc<dyn Actor>> {
+        self.body().as_ref().map(|body| Arc::clone(&body.instance))
+    }
+
+    fn shown(&self) -> String {
+        let Self { name, kind, .. } = self;
+        name.as_ref().map_or(format!("an actor of kind `{kind}`"), |name| format!("actor `{name}`"))
+    }
+
+    fn body(&self) -> MutexGuard<'_, Option<Body>> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for ActorCell {
+    fn drop(&mut self) {
+        if !self.end.initialized() {
+            let why = format!("the last reference to {} was dropped", self.shown());
+            self.end(Error::new(ErrorKind::ActorDied, why));
+        }
+    }
+}
+
+/// What users hold of an actor.
+pub(super) fn reference(actor: Arc<ActorCell>) -> ActorRef {
+    let name = actor.name.clone();
+    ActorRef::new(name.as_deref(), actor)
+}
+
+/// The actor behind a reference, which must be one of this very backend.
+pub(super) fn of(engine: &Arc<Engine>, actor: &ActorRef) -> Result<Arc<ActorCell>> {
+    let own = actor.inner_arc::<ActorCell>().filter(|cell| Arc::ptr_eq(&cell.engine, engine));
+    own.ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, format!("{actor:?} was made by another backend"))
+    })
+}

@@ -1,0 +1,177 @@
+//! The cell of one object: its value, and until then the work that will make it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use chia_dispatch::backend::{ObjectId, ObjectRef};
+use chia_dispatch::{Job, Result};
+use tokio::sync::SetOnce;
+
+use super::actor::Birth;
+use super::scheduler::{Class, Entry};
+
+/// The one allocation that an object costs; every [`ObjectRef`] to it holds it.
+pub(super) struct Cell {
+    pub(super) id: ObjectId,
+    /// What people know the task by; empty for values that were put.
+    pub(super) name: String,
+    /// Tells objects of this backend from those of another.
+    pub(super) backend: u64,
+    outcome: SetOnce<Result<Bytes>>,
+    /// How many arguments are not there yet, and one for the submission that is under way.
+    missing: AtomicUsize,
+    stage: Mutex<Stage>,
+}
+
+/// How far the cell has come, and who wants its value as an argument.
+struct Stage {
+    work: Work,
+    dependents: Vec<Arc<Cell>>,
+}
+
+enum Work {
+    /// Waits for its arguments or for a place.
+    Ahead(Ahead),
+    /// Runs; the flag tells a blocking body to stop.
+    Running(Arc<AtomicBool>),
+    /// Nothing is left to do.
+    Over,
+}
+
+/// Work that has not begun.
+pub(super) struct Ahead {
+    pub(super) job: JobKind,
+    pub(super) args: Vec<ObjectRef>,
+    /// What it needs to run; `None` for calls of actors, which need nothing.
+    pub(super) class: Option<Arc<Class>>,
+}
+
+/// What is to be run. Boxed, so that finished cells and running tasks stay small.
+pub(super) enum JobKind {
+    /// A task for the host, its arguments still to be filled in.
+    Task(Box<Job>),
+    /// The constructor of an actor.
+    Actor(Box<Birth>),
+    /// A method of a living actor, with its payload.
+    Call(Box<(String, Bytes)>),
+}
+
+/// How a cell stands that has no value yet.
+pub(super) enum Standing {
+    /// Its work has not begun: what it needs, and its arguments.
+    Ahead(Option<Arc<Class>>, Vec<ObjectRef>),
+    /// Its work is under way.
+    Running,
+    /// Its value or error is there.
+    Over,
+}
+
+impl Cell {
+    pub(super) fn ahead(id: ObjectId, backend: u64, name: String, ahead: Ahead) -> Self {
+        let missing = AtomicUsize::new(ahead.args.len() + 1);
+        let stage = Stage { work: Work::Ahead(ahead), dependents: Vec::new() };
+        Self { id, name, backend, outcome: SetOnce::new(), missing, stage: Mutex::new(stage) }
+    }
+
+    pub(super) fn ready(id: ObjectId, backend: u64, value: Bytes) -> Self {
+        Self {
+            id,
+            name: String::new(),
+            backend,
+            outcome: SetOnce::new_with(Some(Ok(value))),
+            missing: AtomicUsize::new(0),
+            stage: Mutex::new(Stage { work: Work::Over, dependents: Vec::new() }),
+        }
+    }
+
+    /// The value or the error, once it is there.
+    pub(super) fn outcome(&self) -> Option<&Result<Bytes>> {
+        self.outcome.get()
+    }
+
+    /// Waits for the value or the error. May be dropped and begun again.
+    pub(super) async fn wait(&self) -> &Result<Bytes> {
+        self.outcome.wait().await
+    }
+
+    /// Sets the outcome and gives back the cells that were waiting for it. The first outcome stays:
+    /// `None` when there is one already.
+    pub(super) fn settle(&self, outcome: Result<Bytes>) -> Option<Vec<Arc<Self>>> {
+        self.outcome.set(outcome).ok()?;
+        let mut stage = self.stage();
+        if let Work::Running(cancelled) = &stage.work {
+            cancelled.store(true, Ordering::Release);
+        }
+        let work = std::mem::replace(&mut stage.work, Work::Over);
+        let dependents = std::mem::take(&mut stage.dependents);
+        drop(stage);
+        drop(work);
+        Some(dependents)
+    }
+
+    /// Tells `dependent` when this cell has its outcome. False when it is there already.
+    pub(super) fn notify(&self, dependent: &Arc<Self>) -> bool {
+        let mut stage = self.stage();
+        if self.outcome.initialized() {
+            return false;
+        }
+        stage.dependents.push(Arc::clone(dependent));
+        true
+    }
+
+    /// Counts arguments that are there. True for the call that counted the last one.
+    pub(super) fn arrived(&self, count: usize) -> bool {
+        self.missing.fetch_sub(count, Ordering::AcqRel) == count
+    }
+
+    /// Takes the work to begin it; `None` when it was cancelled.
+    pub(super) fn begin(&self, cancelled: &Arc<AtomicBool>) -> Option<Ahead> {
+        let mut stage = self.stage();
+        if self.outcome.initialized() {
+            return None;
+        }
+        match std::mem::replace(&mut stage.work, Work::Over) {
+            Work::Ahead(ahead) => {
+                stage.work = Work::Running(Arc::clone(cancelled));
+                Some(ahead)
+            }
+            other => {
+                stage.work = other;
+                None
+            }
+        }
+    }
+
+    /// The class that the work needs, while it has not begun.
+    pub(super) fn class(&self) -> Option<Arc<Class>> {
+        match &self.stage().work {
+            Work::Ahead(ahead) => ahead.class.clone(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        match &self.stage().work {
+            Work::Ahead(ahead) => Standing::Ahead(ahead.class.clone(), ahead.args.clone()),
+            Work::Running(_) => Standing::Running,
+            Work::Over => Standing::Over,
+        }
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        // No code of users runs under this lock, so that nothing can be half done behind a panic.
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry for Arc<Cell> {
+    fn is_wanted(&self) -> bool {
+        !self.outcome.initialized()
+    }
+}
+
+/// The cell behind a reference of this kind of backend.
+pub(super) fn cell(object: &ObjectRef) -> Option<Arc<Cell>> {
+    object.inner_arc::<Cell>()
+}

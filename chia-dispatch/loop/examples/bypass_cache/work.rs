@@ -1,0 +1,58 @@
+//! The loop: four iterations of four calls, kept on the first run, half of them replayed on the next.
+
+use std::time::Instant;
+
+use chia_loop::{ChiaBuilder, Function, Registry, Result};
+
+use crate::common::{Args, Progress, Report, run_name};
+
+const RULES: &str = include_str!("rules.yaml");
+const ITERATIONS: u64 = 4;
+const CALLS: u64 = 4;
+
+/// Numbers that each call looks through: about a tenth of a second's work.
+const SPAN: u64 = if cfg!(debug_assertions) { 8_000 } else { 80_000 };
+
+/// The costly step: how many primes are there in `span` numbers from `start`?
+fn count_primes(start: u64, span: u64) -> u64 {
+    let is_prime =
+        |n: u64| n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d));
+    (start..start + span).filter(|n| is_prime(*n)).count() as u64
+}
+
+/// Runs where there is a counter.
+static COUNT_PRIMES: Function<(u64, u64), u64> =
+    Function::new("count_primes", &count_primes).resources(&[("counter", 1.0)]);
+
+/// All that the program can run.
+pub(crate) fn registry() -> Registry {
+    Registry::new().function(&COUNT_PRIMES)
+}
+
+/// The driver.
+pub(crate) async fn drive(args: &Args, builder: ChiaBuilder) -> Result<Report<Vec<u64>>> {
+    let since = Instant::now();
+    let chia = args.start(builder, RULES).await?;
+    chia.replay(&COUNT_PRIMES)?;
+    let run = run_name(&chia).await?;
+    let progress = Progress::new(ITERATIONS * CALLS);
+    let mut results = Vec::new();
+    for iteration in 0..ITERATIONS {
+        let mut handles = Vec::new();
+        for call in 0..CALLS {
+            let tag = format!("iter{iteration}_call{call}");
+            let start = (iteration * CALLS + call) * SPAN;
+            let call = chia.call(&COUNT_PRIMES, (start, SPAN)).tag(&tag);
+            handles.push((tag, call.dispatch().await?));
+        }
+        for (tag, handle) in handles {
+            results.push(handle.get().await?);
+            let how = handle.outcome().map_or("unknown", |outcome| outcome.source.as_str());
+            progress.step(&format!("{tag} {how}"));
+        }
+    }
+    progress.finish();
+    let report = Report::new("bypass_cache", run, args, &chia, since, results);
+    chia.shutdown().await?;
+    Ok(report)
+}

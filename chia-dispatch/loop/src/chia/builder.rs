@@ -1,0 +1,198 @@
+//! How a loop starts: rules, backend, cache, file server.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chia_config::{Config, ConfigError, Diagnostic};
+use chia_dispatch::backend::{ActorRef, Backend};
+use chia_dispatch::{Error, ErrorKind, Result};
+use chia_services::{CacheClient, CacheOptions, FileClient, FilesInit};
+
+use super::rules::RulesData;
+use super::{Chia, Rules};
+use crate::registry::Registry;
+
+/// How long a worker waits for the cache before the call goes on without.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a loop starts with. Without rules every call runs; without a cache nothing is kept; without
+/// a backend it runs in this process.
+#[must_use = "a loop starts with `start`"]
+pub struct ChiaBuilder {
+    registry: Registry,
+    rules: RuleSource,
+    backend: Option<Arc<dyn Backend>>,
+    cache: Option<CacheOptions>,
+    files: BTreeSet<PathBuf>,
+    write_timeout: Duration,
+    strict: bool,
+}
+
+/// Where rules come from; read when the loop starts, so that one place reports what is wrong.
+enum RuleSource {
+    None,
+    File(PathBuf),
+    Config(Arc<Config>),
+}
+
+impl ChiaBuilder {
+    pub(super) fn new(registry: Registry) -> Self {
+        Self {
+            registry,
+            rules: RuleSource::None,
+            backend: None,
+            cache: None,
+            files: BTreeSet::new(),
+            write_timeout: WRITE_TIMEOUT,
+            strict: false,
+        }
+    }
+
+    /// Takes the rules of a YAML file.
+    pub fn config_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.rules = RuleSource::File(path.into());
+        self
+    }
+
+    /// Takes rules that were loaded or built before.
+    pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.rules = RuleSource::Config(config.into());
+        self
+    }
+
+    /// Dispatches to a backend; without this, to the in-process backend (feature `local`) with
+    /// this machine's cores and memory.
+    pub fn backend(mut self, backend: Arc<dyn Backend>) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
+    /// Keeps results in a cache: starts it, or attaches to the one that runs on the backend.
+    pub fn cache(mut self, options: CacheOptions) -> Self {
+        self.cache = Some(options);
+        self
+    }
+
+    /// Lets providers read one more file of the driver's node, beside those that the rules name.
+    pub fn allow_file(mut self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.files.insert(std::path::absolute(&path).unwrap_or(path));
+        self
+    }
+
+    /// How long a worker waits for the cache, to write a result or to replay one, before the call goes
+    /// on without it; 10 s unless set.
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
+        self
+    }
+
+    /// Makes errors of what is only warned about otherwise: names in the rules that no registered
+    /// function has (R3), and functions that are bypassed with nothing to replace them (R8).
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// Starts the loop.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] with every problem of the rules, [`ErrorKind::Cache`] when the cache does
+    /// not start, or what the backend says.
+    pub async fn start(self) -> Result<Chia> {
+        let config = self.load()?;
+        self.check(&config)?;
+        let backend = match self.backend {
+            Some(backend) => backend,
+            None => default_backend(&self.registry)?,
+        };
+        let cache = match self.cache {
+            Some(options) => Some(CacheClient::settle(Arc::clone(&backend), options).await?),
+            None => None,
+        };
+        let files = start_files(backend.as_ref(), &config, self.files).await?;
+        let rules = Rules::new(RulesData {
+            config,
+            cache,
+            files: files.as_ref().and_then(|files| files.name().map(str::to_owned)),
+            write_timeout: self.write_timeout,
+            strict: self.strict,
+            ..RulesData::default()
+        })?;
+        Ok(Chia::new(self.registry, backend, Arc::new(rules), None, files))
+    }
+
+    fn load(&self) -> Result<Arc<Config>> {
+        match &self.rules {
+            RuleSource::None => Ok(Arc::default()),
+            RuleSource::Config(config) => Ok(Arc::clone(config)),
+            RuleSource::File(path) => Config::load(path).map(Arc::new).map_err(unreadable),
+        }
+    }
+
+    /// Warns about what is allowed but probably not meant.
+    fn check(&self, config: &Config) -> Result<()> {
+        for warning in config.warnings() {
+            tracing::warn!("{warning}");
+        }
+        let unknown = config.check_names(self.registry.function_names());
+        if self.strict && !unknown.is_empty() {
+            let lines: Vec<_> = unknown.iter().map(Diagnostic::to_string).collect();
+            return Err(Error::new(ErrorKind::Config, lines.join("\n")));
+        }
+        for warning in unknown {
+            tracing::warn!("{warning}");
+        }
+        Ok(())
+    }
+}
+
+/// The report of a wrong file is the message; of one that cannot be read, the cause is told as well.
+fn unreadable(error: ConfigError) -> Error {
+    match std::error::Error::source(&error) {
+        Some(cause) => Error::new(ErrorKind::Config, format!("{error}: {cause}")),
+        None => Error::new(ErrorKind::Config, error.to_string()),
+    }
+}
+
+/// This machine, where the in-process backend is built in.
+fn default_backend(registry: &Registry) -> Result<Arc<dyn Backend>> {
+    #[cfg(feature = "local")]
+    return Ok(chia_local::LocalBackend::machine(Arc::new(registry.clone()))?);
+    #[cfg(not(feature = "local"))]
+    Err(Error::new(
+        ErrorKind::Unavailable,
+        format!("{registry:?} has no backend: give one, or enable the feature `local`"),
+    ))
+}
+
+/// Starts the file server of a loop whose rules name files.
+async fn start_files(
+    backend: &dyn Backend,
+    config: &Config,
+    mut allowed: BTreeSet<PathBuf>,
+) -> Result<Option<ActorRef>> {
+    allowed.extend(config.data_paths().map(|(_, path)| path.to_owned()));
+    if allowed.is_empty() {
+        return Ok(None);
+    }
+    let name = format!("{}.{:016x}", chia_services::FILES_KIND, fresh_number());
+    FileClient::start(backend, &name, &FilesInit { allowed }).await.map(Some)
+}
+
+/// A number that no other loop has: names of actors are shared by all loops of a backend.
+fn fresh_number() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    hasher.finish()
+}
+
+impl fmt::Debug for ChiaBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChiaBuilder").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,205 @@
+//! One call: what it takes, the decision, the dispatch.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use chia_bypass::{Decision, Gate, Reason, With, decide_write};
+use chia_dispatch::backend::{Placement, Task};
+use chia_dispatch::{Error, ErrorKind, Resources, Result, guarded};
+use chia_services::codec::Value;
+use tracing::Instrument;
+
+use super::{Chia, Handle, Replacement, Rules};
+use crate::envelope::{Action, Envelope};
+use crate::registry::{Asked, Callee, Slot};
+
+/// A call that was not dispatched yet: give it a tag, override its options, then
+/// [`dispatch`](Self::dispatch) it, or `.await` it to dispatch and wait in one.
+#[must_use = "a call does nothing until it is dispatched or awaited"]
+pub struct Call<R> {
+    chia: Chia,
+    callee: Callee,
+    args: Result<Vec<Slot>>,
+    tag: Option<String>,
+    result: PhantomData<fn() -> R>,
+}
+
+impl<R: Value> Call<R> {
+    pub(super) fn new(chia: Chia, callee: Callee, args: Result<Vec<Slot>>) -> Self {
+        Self { chia, callee, args, tag: None, result: PhantomData }
+    }
+
+    /// Names this call for cache and bypass: the same tag on the next run means the same call.
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tag = Some(tag.into());
+        self
+    }
+
+    /// The name shown for this call where the backend shows tasks.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.callee.options.name = name.into();
+        self
+    }
+
+    /// Replaces all that the call holds while it runs, its `cpu` included.
+    pub fn resources(mut self, resources: impl Into<Resources>) -> Self {
+        self.callee.options.resources = resources.into();
+        self
+    }
+
+    /// Replaces the amount of one resource.
+    pub fn resource(mut self, name: &str, amount: f64) -> Self {
+        let resources = std::mem::take(&mut self.callee.options.resources);
+        self.callee.options.resources = resources.with(name.to_owned(), amount);
+        self
+    }
+
+    /// How often it is run again after the death of its process or node.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.callee.options.retries = retries;
+        self
+    }
+
+    /// Which node it runs on.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.callee.options.placement = placement;
+        self
+    }
+
+    /// The environment to run in, as JSON in the backend's terms (Ray's `runtime_env`).
+    pub fn runtime_env(mut self, json: impl Into<String>) -> Self {
+        self.callee.options.runtime_env = Some(json.into());
+        self
+    }
+
+    /// Decides and dispatches the call. Returns when it is on its way, without waiting for it to run;
+    /// an asynchronous condition is awaited first.
+    ///
+    /// # Errors
+    /// The condition's error, an argument that cannot be encoded,
+    /// [`Infeasible`](ErrorKind::Infeasible) resources, or a lost backend.
+    pub async fn dispatch(self) -> Result<Handle<R>> {
+        let span = tracing::debug_span!(
+            "dispatch",
+            function = self.callee.name,
+            tag = self.tag.as_deref(),
+            decision = tracing::field::Empty,
+            cache = tracing::field::Empty,
+        );
+        self.submit().instrument(span).await
+    }
+
+    async fn submit(self) -> Result<Handle<R>> {
+        let Self { chia, callee: Callee { name: function, mut options }, args, tag, .. } = self;
+        chia.count(function, |tally| tally.calls += 1);
+        let failed = |error: Error| {
+            chia.count_failure(function);
+            error.in_function(function)
+        };
+        let args = args.map_err(failed)?;
+        let rules = chia.rules();
+        let site = CallSite { chia: &chia, rules: &rules, function, tag: tag.as_deref() };
+        let action = site.decide(&args).await.map_err(failed)?;
+        let envelope = Envelope::new(tag.as_deref(), action, site.keeps(), &args);
+        let payload = envelope.encode().map_err(failed)?;
+        if options.name.is_empty() {
+            function.clone_into(&mut options.name);
+        }
+        let objects = args.iter().filter_map(|slot| match slot {
+            Slot::Object(object) => Some(object.clone()),
+            Slot::Value(_) => None,
+        });
+        let task = Task {
+            entry: function.to_owned(),
+            payload,
+            args: objects.collect(),
+            shared: Some(rules.shared.clone()),
+            options,
+        };
+        let object = chia.backend().submit(task).await.map_err(failed)?;
+        Ok(Handle::new(chia, function, object))
+    }
+}
+
+/// A call, as the rules see it.
+struct CallSite<'a> {
+    chia: &'a Chia,
+    rules: &'a Rules,
+    function: &'a str,
+    tag: Option<&'a str>,
+}
+
+impl CallSite<'_> {
+    /// Run or replace, and why: asks the condition where the rules leave it the last word (R5).
+    async fn decide(&self, args: &[Slot]) -> Result<Action> {
+        let decision = match self.rules.bypass.decide(self.function, self.tag) {
+            Decision::Ask(pending) => {
+                let condition = pending.condition();
+                let registered = self.chia.registry().find_condition(&condition.name)?;
+                let site = self.chia.site(self.function, self.tag, &condition.capture);
+                let asked = guarded(|| registered.body.ask(Asked { site, args }));
+                let answer = asked.await.map_err(|error| {
+                    let message = format!("its condition `{}` failed", condition.name);
+                    Error::new(error.kind(), message).with_source(error)
+                })?;
+                pending.resolve(answer)
+            }
+            decided => decided,
+        };
+        let span = tracing::Span::current();
+        span.record("decision", tracing::field::display(decision.reason()));
+        self.notice(decision.reason())?;
+        Ok(match decision {
+            Decision::Replace(replacement) => match replacement.with() {
+                With::Provider(Replacement::Provider(_), _) => Action::Provider,
+                With::Provider(Replacement::Replay { or_fail }, _) => {
+                    Action::Replay { or_fail: *or_fail }
+                }
+                With::Data(_) => Action::File,
+            },
+            Decision::Run(_) | Decision::Ask(_) => Action::Run,
+        })
+    }
+
+    /// A bypassed function with nothing to replace it runs for real, and says so once; under strict
+    /// rules it never runs (R8).
+    fn notice(&self, reason: &Reason<'_>) -> Result<()> {
+        if self.rules.data.strict && reason.gate() == Gate::NoReplacement {
+            return Err(Error::new(ErrorKind::Config, reason.to_string()));
+        }
+        if self.rules.bypass.first_notice(reason) {
+            tracing::warn!(function = self.function, %reason);
+        }
+        Ok(())
+    }
+
+    /// Whether the result goes into the cache (R11).
+    fn keeps(&self) -> bool {
+        if self.rules.data.cache.is_none() {
+            return false;
+        }
+        let decision = decide_write(&self.rules.data.config, self.function, self.tag);
+        tracing::Span::current().record("cache", tracing::field::display(decision.reason()));
+        decision.write()
+    }
+}
+
+impl<R: Value> IntoFuture for Call<R> {
+    type Output = Result<R>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<R>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.dispatch().await?.get().await })
+    }
+}
+
+impl<R> fmt::Debug for Call<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("function", &self.callee.name)
+            .field("tag", &self.tag)
+            .finish_non_exhaustive()
+    }
+}

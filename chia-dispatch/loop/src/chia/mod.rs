@@ -1,0 +1,230 @@
+//! The loop handle: rules, cache and backend in one hand.
+
+mod builder;
+mod call;
+pub(crate) mod current;
+mod handle;
+mod rules;
+mod select;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use bytes::Bytes;
+use chia_dispatch::backend::{ActorRef, Backend};
+use chia_dispatch::{Error, ErrorKind, Foreign, Place, Result, TaskContext};
+use chia_services::codec::Value;
+use chia_services::{CacheClient, FileClient};
+
+pub use builder::ChiaBuilder;
+pub use call::Call;
+pub use current::block_on;
+pub use handle::Handle;
+pub(crate) use rules::{Replacement, Rules, lookup};
+pub(crate) use select::check_signature;
+
+use crate::envelope::Outcome;
+use crate::registry::{Arguments, Function, IntoArguments, Registry, Signature, Site};
+use crate::summary::{Summary, Tally};
+
+/// What the author of a loop holds: it dispatches calls under the loop's rules.
+///
+/// Made by [`Chia::builder`] in the driver; inside a task, [`Chia::current`] is the caller's, with
+/// the caller's rules (R9). Cheap to clone; clones are one loop.
+#[derive(Clone)]
+pub struct Chia(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    backend: Arc<dyn Backend>,
+    rules: RwLock<Arc<Rules>>,
+    tallies: Mutex<BTreeMap<String, Tally>>,
+    /// Set inside a task.
+    context: Option<TaskContext>,
+    cache: Option<CacheClient>,
+    /// Keeps the file server alive as long as the loop that started it.
+    _files: Option<ActorRef>,
+}
+
+impl Chia {
+    /// Starts a loop of a program's functions.
+    pub fn builder(registry: Registry) -> ChiaBuilder {
+        ChiaBuilder::new(registry)
+    }
+
+    /// Inside a task: the loop that the task belongs to, under the caller's rules. What is selected
+    /// on it holds for this task and its nested calls alone.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        current::get()
+    }
+
+    /// The handle of a task.
+    pub(crate) fn in_task(registry: Registry, rules: Arc<Rules>, context: TaskContext) -> Self {
+        let backend = Arc::clone(context.backend());
+        Self::new(registry, backend, rules, Some(context), None)
+    }
+
+    fn new(
+        registry: Registry,
+        backend: Arc<dyn Backend>,
+        rules: Arc<Rules>,
+        context: Option<TaskContext>,
+        files: Option<ActorRef>,
+    ) -> Self {
+        registry.worker().learn(&rules);
+        let cache = rules.data.cache.as_ref().map(|site| {
+            let line = site.door().map(|door| registry.worker().line(door));
+            CacheClient::reach(Arc::clone(&backend), site, line)
+        });
+        Self(Arc::new(Inner {
+            registry,
+            backend,
+            rules: RwLock::new(rules),
+            tallies: Mutex::default(),
+            context,
+            cache,
+            _files: files,
+        }))
+    }
+
+    /// A call of a function with a tuple of arguments, each a value or the [`Handle`] of another
+    /// call. Nothing happens before it is dispatched or awaited.
+    pub fn call<A: Arguments, R: Value>(
+        &self,
+        function: &Function<A, R>,
+        args: impl IntoArguments<A>,
+    ) -> Call<R> {
+        Call::new(self.clone(), function.callee(), args.into_slots())
+    }
+
+    /// As [`call`](Self::call), by the name of a registered function.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotRegistered`]: there is no such function, or it has other types.
+    pub fn call_named<A: Arguments, R: Value>(
+        &self,
+        function: &str,
+        args: impl IntoArguments<A>,
+    ) -> Result<Call<R>> {
+        let wanted = Signature::of::<A, R>();
+        let registered = self.registry().find_function(function)?;
+        if registered.call.signature != wanted {
+            let message =
+                format!("it is {}, and was called as {wanted}", registered.call.signature);
+            return Err(Error::new(ErrorKind::NotRegistered, message).in_function(function));
+        }
+        Ok(Call::new(self.clone(), registered.callee.clone(), args.into_slots()))
+    }
+
+    /// The backend that calls go to.
+    #[must_use]
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.0.backend
+    }
+
+    /// The loop's cache, if it has one.
+    #[must_use]
+    pub fn cache(&self) -> Option<CacheClient> {
+        self.0.cache.clone()
+    }
+
+    /// The loop's recorded files, if its rules name any.
+    #[must_use]
+    pub fn files(&self) -> Option<FileClient> {
+        let rules = self.rules();
+        let name = rules.data.files.as_deref()?;
+        Some(FileClient::reach(Arc::clone(&self.0.backend), name))
+    }
+
+    /// Inside a task: where it runs.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        self.0.context.as_ref().map(TaskContext::place)
+    }
+
+    /// Inside a task: whether it was cancelled. Long blocking bodies ask now and then.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.context.as_ref().is_some_and(TaskContext::is_cancelled)
+    }
+
+    /// What the run did so far, function by function: the calls of this loop and, where their results
+    /// have come back, the calls that those made in turn.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary { functions: self.tallies() }
+    }
+
+    /// Ends the loop's backend: what runs is ended, the cache is closed cleanly where it lives and
+    /// dies with this program.
+    ///
+    /// # Errors
+    /// What could not be ended.
+    pub async fn shutdown(&self) -> Result<()> {
+        self.0.backend.shutdown().await
+    }
+
+    /// Inside a task: what runs bodies of other languages, where there is such a thing.
+    pub(crate) fn foreign(&self) -> Option<&Arc<dyn Foreign>> {
+        self.0.context.as_ref()?.foreign()
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn tallies(&self) -> BTreeMap<String, Tally> {
+        self.lock_tallies().clone()
+    }
+
+    /// What a provider or condition of a call is told.
+    pub(crate) fn site(&self, function: &str, tag: Option<&str>, capture: &Bytes) -> Site {
+        let rules = self.rules();
+        let rule = rules.data.config.bypass(function);
+        Site {
+            tag: tag.map(str::to_owned),
+            data: rule.and_then(|rule| rule.data()).map(ToOwned::to_owned),
+            capture: capture.clone(),
+            cache: self.cache(),
+            files: self.files(),
+        }
+    }
+
+    fn count(&self, function: &str, edit: impl FnOnce(&mut Tally)) {
+        let mut tallies = self.lock_tallies();
+        match tallies.get_mut(function) {
+            Some(tally) => edit(tally),
+            None => edit(tallies.entry(function.to_owned()).or_default()),
+        }
+    }
+
+    fn count_outcome(&self, function: &str, outcome: &Outcome) {
+        self.count(function, |tally| tally.count(outcome));
+        for (nested, tally) in &outcome.nested {
+            self.count(nested, |sum| sum.add(tally));
+        }
+    }
+
+    fn count_failure(&self, function: &str) {
+        self.count(function, |tally| tally.failed += 1);
+    }
+
+    fn lock_tallies(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Tally>> {
+        self.0.tallies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Chia {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chia")
+            .field("backend", &self.backend().name())
+            .field("cache", &self.cache())
+            .finish_non_exhaustive()
+    }
+}

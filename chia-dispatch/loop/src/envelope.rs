@@ -1,0 +1,207 @@
+//! What travels of a call, and what comes back. Backends see both as opaque bytes.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chia_dispatch::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::registry::Slot;
+use crate::summary::Tally;
+
+/// A call on its way to a worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Envelope<'a> {
+    #[serde(borrow)]
+    pub(crate) tag: Option<Cow<'a, str>>,
+    pub(crate) action: Action,
+    /// Whether the result goes into the cache under the tag.
+    pub(crate) write: bool,
+    #[serde(borrow)]
+    args: Vec<Arg<'a>>,
+}
+
+/// What the worker is to do for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Action {
+    /// Run the body.
+    Run,
+    /// Ask the provider that the rules select.
+    Provider,
+    /// Serve the file that the rules name.
+    File,
+    /// Serve the cached value; without one run the body, or fail.
+    Replay {
+        /// Fail on a miss.
+        or_fail: bool,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Arg<'a> {
+    Value(#[serde(borrow, serialize_with = "as_bytes")] &'a [u8]),
+    /// The next of the task's object arguments.
+    Object,
+}
+
+/// In one copy, where serde would go byte by byte.
+fn as_bytes<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+impl<'a> Envelope<'a> {
+    pub(crate) fn new(
+        tag: Option<&'a str>,
+        action: Action,
+        write: bool,
+        slots: &'a [Slot],
+    ) -> Self {
+        let args = slots.iter().map(|slot| match slot {
+            Slot::Value(bytes) => Arg::Value(bytes),
+            Slot::Object(_) => Arg::Object,
+        });
+        Self { tag: tag.map(Cow::Borrowed), action, write, args: args.collect() }
+    }
+
+    pub(crate) fn encode(&self) -> Result<Bytes> {
+        postcard::to_stdvec(self).map(Bytes::from).map_err(|error| broken("a call", error))
+    }
+
+    pub(crate) fn decode(payload: &'a [u8]) -> Result<Self> {
+        postcard::from_bytes(payload).map_err(|error| broken("a call", error))
+    }
+
+    /// The encoded arguments: those of the payload in place, the others from the task's objects.
+    pub(crate) fn arguments(&self, payload: &Bytes, objects: Vec<Bytes>) -> Result<Vec<Bytes>> {
+        let mut objects = objects.into_iter();
+        let resolve = |arg: &Arg<'_>| match arg {
+            Arg::Value(bytes) => Ok(payload.slice_ref(bytes)),
+            Arg::Object => {
+                let object = objects.next().ok_or_else(|| {
+                    Error::new(ErrorKind::Protocol, "a task came without one of its arguments")
+                })?;
+                Reply::open(object).map(|reply| reply.value)
+            }
+        };
+        self.args.iter().map(resolve).collect()
+    }
+}
+
+/// How a call came to its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The function's body ran.
+    Ran,
+    /// A provider stood in.
+    Provider,
+    /// A recorded file was served.
+    File,
+    /// The cached value was served.
+    Replayed,
+}
+
+impl Source {
+    /// The source in a word: `ran`, `provider`, `file`, `replayed`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::Provider => "provider",
+            Self::File => "file",
+            Self::Replayed => "replayed",
+        }
+    }
+}
+
+/// What became of a result's way into the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheWrite {
+    /// The rules keep no result of this call.
+    NotAsked,
+    /// It was stored.
+    Stored,
+    /// It was there already; its recency was refreshed.
+    Refreshed,
+    /// A real result is there, and this one is a replacement: the real one was kept.
+    KeptReal,
+    /// It is larger than the whole budget.
+    TooLarge,
+    /// The write failed or timed out; the call did not.
+    Failed,
+    /// Writes are suspended after repeated time-outs.
+    Suspended,
+}
+
+/// How a call went, as its worker saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How the call came to its value.
+    pub source: Source,
+    /// How long the body, provider, file server or cache took.
+    pub took: Duration,
+    /// The compute time that a replayed entry once cost.
+    pub saved: Duration,
+    /// What became of the result's way into the cache.
+    pub write: CacheWrite,
+    /// The node that it ran on.
+    pub node: String,
+    /// The process that it ran in.
+    pub pid: u32,
+    /// The calls that this one made in turn, by function.
+    pub nested: BTreeMap<String, Tally>,
+}
+
+/// A result as it travels: the encoded value, then how it came about.
+///
+/// Layout: value (a pickle) | outcome (postcard) | length of the outcome (u32 LE) | `0xC1`. Bytes that
+/// end with a pickle's STOP (`.`) are a value without an outcome: a `put`, or a foreign function's result.
+pub(crate) struct Reply {
+    pub(crate) value: Bytes,
+    pub(crate) outcome: Option<Outcome>,
+}
+
+const SEALED: u8 = 0xC1;
+const TRAILER: usize = 5;
+
+impl Reply {
+    pub(crate) fn seal(value: Bytes, outcome: &Outcome) -> Result<Bytes> {
+        let trailer = postcard::to_stdvec(outcome).map_err(|error| broken("a result", error))?;
+        let length = u32::try_from(trailer.len()).map_err(|error| broken("a result", error))?;
+        // Nobody shares the value any more once its cache write is over: nothing is copied then.
+        let mut bytes = match value.try_into_mut() {
+            Ok(bytes) => Vec::from(bytes),
+            Err(shared) => {
+                let mut copy = Vec::with_capacity(shared.len() + trailer.len() + TRAILER);
+                copy.extend_from_slice(&shared);
+                copy
+            }
+        };
+        bytes.extend_from_slice(&trailer);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.push(SEALED);
+        Ok(bytes.into())
+    }
+
+    pub(crate) fn open(mut bytes: Bytes) -> Result<Self> {
+        if bytes.last() != Some(&SEALED) {
+            return Ok(Self { value: bytes, outcome: None });
+        }
+        let torn = || Error::new(ErrorKind::Protocol, "a result's trailer is damaged");
+        let end = bytes.len().checked_sub(TRAILER).ok_or_else(torn)?;
+        let length = bytes[end..end + 4].try_into().map(u32::from_le_bytes).map_err(|_| torn())?;
+        let start = end.checked_sub(length as usize).ok_or_else(torn)?;
+        let outcome =
+            postcard::from_bytes(&bytes[start..end]).map_err(|error| broken("a result", error))?;
+        bytes.truncate(start);
+        Ok(Self { value: bytes, outcome: Some(outcome) })
+    }
+}
+
+fn broken(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Protocol, format!("{what} cannot be packed or unpacked"))
+        .with_source(error)
+}

@@ -1,0 +1,38 @@
+#![doc = include_str!("../README.md")]
+
+mod chia;
+mod envelope;
+mod registry;
+mod summary;
+mod worker;
+
+pub use chia::{Call, Chia, ChiaBuilder, Handle, block_on};
+pub use chia_dispatch::{
+    Amount, Backend, CPU, Error, ErrorKind, GPU, MEMORY, Place, Resources, Result,
+};
+#[cfg(feature = "local")]
+pub use chia_local::LocalBackend;
+pub use chia_services::{
+    Blob, CacheClient, CacheEntry, CacheOptions, FileClient, FileServerStats, Value, decode, encode,
+};
+pub use envelope::{CacheWrite, Outcome, Source};
+pub use registry::{
+    Arguments, Condition, Function, IntoArg, IntoArguments, Provider, Registry, Shown, Site,
+};
+pub use summary::{Summary, Tally};
+
+/// The store's own types, where they show in this API.
+pub mod cache {
+    pub use chia_cache::{ByteSize, Durability, Facts, NewEntry, Origin, Stats, Written};
+}
+
+/// The rules' and decisions' own types, where they show in this API.
+pub mod rules {
+    pub use chia_bypass::{Explanation, Gate, Outcome as DecisionOutcome, Reason, Section};
+    pub use chia_config::{Config, ConfigError, Diagnostic};
+}
+
+/// Testing a loop without a cluster.
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/testing-your-loop.md")]
+pub mod testing_your_loop {}

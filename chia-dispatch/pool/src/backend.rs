@@ -1,0 +1,108 @@
+//! The trait: everything is the in-process backend's, but for what goes into the envelope.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chia_dispatch::Result;
+use chia_dispatch::backend::{
+    ActorCall, ActorRef, ActorSpec, Backend, Capabilities, Node, ObjectRef, Task,
+};
+
+use super::builder::ProcessPoolBuilder;
+use super::crew::Crew;
+use super::{envelope, memory};
+
+/// Runs each task and each actor in a process of its own, on this machine.
+pub struct ProcessPool {
+    /// The in-process backend, as the driver or as one task sees it.
+    inner: Arc<dyn Backend>,
+    crew: Arc<Crew>,
+}
+
+pub(super) const NAME: &str = "pool";
+
+pub(super) fn capabilities() -> Capabilities {
+    Capabilities {
+        isolates_crashes: true,
+        retries: true,
+        restarts_actors: true,
+        enforces_memory: memory::ENFORCED,
+        ..Capabilities::default()
+    }
+}
+
+impl ProcessPool {
+    /// Nodes first, then [`start`](ProcessPoolBuilder::start).
+    #[must_use]
+    pub fn builder() -> ProcessPoolBuilder {
+        ProcessPoolBuilder::default()
+    }
+
+    pub(super) fn new(inner: Arc<dyn Backend>, crew: Arc<Crew>) -> Self {
+        Self { inner, crew }
+    }
+}
+
+impl fmt::Debug for ProcessPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessPool").field("processes", &self.crew.count()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Backend for ProcessPool {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        capabilities()
+    }
+
+    async fn submit(&self, task: Task) -> Result<ObjectRef> {
+        self.inner.submit(envelope::seal_task(task)).await
+    }
+
+    async fn put(&self, value: Bytes) -> Result<ObjectRef> {
+        self.inner.put(value).await
+    }
+
+    async fn get(&self, object: &ObjectRef) -> Result<Bytes> {
+        self.inner.get(object).await
+    }
+
+    async fn is_ready(&self, object: &ObjectRef) -> Result<bool> {
+        self.inner.is_ready(object).await
+    }
+
+    async fn cancel(&self, object: &ObjectRef) -> Result<()> {
+        self.inner.cancel(object).await
+    }
+
+    async fn actor(&self, spec: ActorSpec) -> Result<ActorRef> {
+        self.inner.actor(envelope::seal_actor(spec)).await
+    }
+
+    async fn find_actor(&self, name: &str) -> Result<Option<ActorRef>> {
+        self.inner.find_actor(name).await
+    }
+
+    async fn call_actor(&self, actor: &ActorRef, call: ActorCall) -> Result<ObjectRef> {
+        self.inner.call_actor(actor, call).await
+    }
+
+    async fn kill_actor(&self, actor: &ActorRef) -> Result<()> {
+        self.inner.kill_actor(actor).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<Node>> {
+        self.inner.nodes().await
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        self.inner.shutdown().await?;
+        self.crew.close().await
+    }
+}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod actor;
+mod backend;
+mod builder;
+mod crew;
+mod envelope;
+mod host;
+mod memory;
+mod process;
+
+pub use backend::ProcessPool;
+pub use builder::ProcessPoolBuilder;
+
+/// The pool as the worked example of how to write a backend.
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/write-your-own-backend.md")]
+pub mod write_your_own_backend {}

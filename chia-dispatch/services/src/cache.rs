@@ -1,0 +1,208 @@
+//! The cache as an actor: one store, shared by every driver and worker (R21).
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chia_cache::{ByteSize, Durability, Entry, Facts, NewEntry, Options, Replay, Store};
+use chia_dispatch::{Actor, Error, ErrorKind, Result, TaskContext};
+use serde::{Deserialize, Serialize};
+
+use super::direct::{self, Door, Secret};
+use super::{blocking, pack, unknown_method, unpack};
+
+/// The kind of actor that holds the cache.
+pub const CACHE_KIND: &str = "chia.cache";
+
+/// Calls that the cache takes at once; and so many requests at its door.
+pub(super) const CONCURRENCY: u32 = 32;
+
+/// What the cache actor is opened with, and what an attaching loop asks of a living one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheInit {
+    /// The directory: the cache's identity. On the node that the cache runs on.
+    pub dir: PathBuf,
+    /// The byte budget.
+    pub budget: ByteSize,
+    /// What an acknowledged write survives.
+    pub durability: Durability,
+    /// How long to wait for another holder of the directory.
+    pub lock_wait: Duration,
+}
+
+impl CacheInit {
+    /// What was packed for [`open_cache`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`](chia_dispatch::ErrorKind::Protocol) when it cannot be read.
+    pub fn from_bytes(bytes: &Bytes) -> Result<Self> {
+        unpack(bytes).map(|(init, _)| init)
+    }
+
+    /// As [`open_cache`] takes it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`](chia_dispatch::ErrorKind::Protocol) when it cannot be packed.
+    pub fn to_bytes(&self) -> Result<Bytes> {
+        pack(self, &[])
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cache`] when it does not open.
+    pub fn open(&self) -> Result<Store> {
+        let options =
+            Options::new(self.budget).durability(self.durability).lock_wait(self.lock_wait);
+        let store = Store::open(&self.dir, options).map_err(failed)?;
+        let report = store.open_report();
+        if report.is_notable() {
+            tracing::warn!(dir = %self.dir.display(), %report, "opening the cache found");
+        }
+        Ok(store)
+    }
+}
+
+/// Opens the cache actor from a packed [`CacheInit`].
+///
+/// # Errors
+/// [`ErrorKind::Cache`] when the store does not open.
+pub fn open_cache(init: Bytes, _context: TaskContext) -> Result<Box<dyn Actor>> {
+    CacheInit::from_bytes(&init)?.open().map(serve_cache)
+}
+
+/// Serves a store that is open already, for hosts that use it in other ways as well.
+#[must_use]
+pub fn serve_cache(store: Store) -> Box<dyn Actor> {
+    Box::new(CacheActor { store, entrance: None })
+}
+
+/// As [`serve_cache`], with a [`Door`] on an address of this machine, which is opened when somebody
+/// asks for it. The secret must be random; it is told to whoever may call the actor.
+#[must_use]
+pub fn serve_cache_at(store: Store, host: IpAddr, secret: Secret) -> Box<dyn Actor> {
+    let entrance = Entrance { host, secret, door: OnceLock::new() };
+    Box::new(CacheActor { store, entrance: Some(entrance.into()) })
+}
+
+/// The actor itself: requests in, answers out.
+struct CacheActor {
+    store: Store,
+    entrance: Option<Arc<Entrance>>,
+}
+
+/// Where the door is, or will be.
+struct Entrance {
+    host: IpAddr,
+    secret: Secret,
+    door: OnceLock<Option<Door>>,
+}
+
+impl Entrance {
+    /// The door, opened now if it never was. Without one everybody takes the way through the backend.
+    fn door(&self, store: &Store) -> Option<&Door> {
+        let open = || {
+            let opened = direct::open(store.clone(), self.host, self.secret);
+            opened.inspect_err(|error| tracing::warn!(%error, "the cache opens no door")).ok()
+        };
+        self.door.get_or_init(open).as_ref()
+    }
+}
+
+#[async_trait]
+impl Actor for CacheActor {
+    async fn call(&self, method: &str, payload: Bytes, args: Vec<Bytes>) -> Result<Bytes> {
+        let store = self.store.clone();
+        let entrance = self.entrance.clone();
+        let door = move |store: &Store| {
+            Door::to_answer(entrance.as_deref().and_then(|entrance| entrance.door(store)))
+        };
+        match method {
+            "has" => {
+                let (tag, _): (String, _) = unpack(&payload)?;
+                pack(&store.has(&tag).map_err(failed)?, &[])
+            }
+            "size_bytes" => pack(&store.size_bytes(), &[]),
+            "attach" => {
+                blocking(move || attach(&store, &payload).and_then(|()| door(&store))).await
+            }
+            "door" => blocking(move || door(&store)).await,
+            "write" => blocking(move || write(&store, &payload, args.into_iter().next())).await,
+            "read" => blocking(move || read(&store, &payload)).await,
+            "replay" => blocking(move || replay(&store, &payload)).await,
+            "facts" | "evict" | "flush" | "keys" | "stats" => {
+                let method = method.to_owned();
+                blocking(move || manage(&store, &method, &payload)).await
+            }
+            _ => Err(unknown_method("cache", method)),
+        }
+    }
+}
+
+/// A loop that starts the cache meets a living one: the same directory and durability, or an error
+/// that shows both; another budget resizes it.
+fn attach(store: &Store, payload: &Bytes) -> Result<()> {
+    let (wanted, _): (CacheInit, _) = unpack(payload)?;
+    let differs = |what: &str, living: &dyn std::fmt::Display, wanted: &dyn std::fmt::Display| {
+        let message = format!(
+            "a cache is running with {what} {living}, this loop asks for {wanted}: stop the one or \
+             change the other"
+        );
+        Error::new(ErrorKind::Cache, message)
+    };
+    let canonical = |dir: &Path| std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    if canonical(store.dir()) != canonical(&wanted.dir) {
+        return Err(differs("directory", &store.dir().display(), &wanted.dir.display()));
+    }
+    if store.durability() != wanted.durability {
+        return Err(differs("durability", &store.durability(), &wanted.durability));
+    }
+    let before = store.budget();
+    if before != wanted.budget {
+        store.set_budget(wanted.budget).map_err(failed)?;
+        tracing::info!(%before, now = %wanted.budget, "the running cache was resized");
+    }
+    Ok(())
+}
+
+fn write(store: &Store, payload: &Bytes, object: Option<Bytes>) -> Result<Bytes> {
+    let ((tag, entry), inline): ((String, NewEntry), _) = unpack(payload)?;
+    let value = object.unwrap_or(inline);
+    let written = store.write(&tag, value, &entry).map_err(failed)?;
+    pack(&written, &[])
+}
+
+fn read(store: &Store, payload: &Bytes) -> Result<Bytes> {
+    let (tag, _): (String, _) = unpack(payload)?;
+    match store.read(&tag).map_err(failed)? {
+        Some(Entry { value, facts, .. }) => pack(&Some(facts), &value),
+        None => pack(&None::<Facts>, &[]),
+    }
+}
+
+fn replay(store: &Store, payload: &Bytes) -> Result<Bytes> {
+    let ((tag, function), _): ((String, String), _) = unpack(payload)?;
+    match store.replay(&tag, &function).map_err(failed)? {
+        Replay::Hit(Entry { value, facts, .. }) => pack(&Ok::<_, String>(facts), &value),
+        Replay::Miss(why) => pack(&Err::<Facts, _>(why.to_string()), &[]),
+    }
+}
+
+/// What is small and may wait for the disk.
+fn manage(store: &Store, method: &str, payload: &Bytes) -> Result<Bytes> {
+    let tag = || unpack::<String>(payload).map(|(tag, _)| tag);
+    match method {
+        "facts" => pack(&store.facts(&tag()?).map_err(failed)?, &[]),
+        "evict" => pack(&store.evict(&tag()?).map_err(failed)?, &[]),
+        "flush" => pack(&store.clear().map_err(failed)?, &[]),
+        "keys" => pack(&store.keys().map_err(failed)?, &[]),
+        _ => pack(&store.stats(), &[]),
+    }
+}
+
+fn failed(error: chia_cache::Error) -> Error {
+    Error::of(ErrorKind::Cache, error.into())
+}

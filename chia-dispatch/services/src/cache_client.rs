@@ -1,0 +1,418 @@
+//! The cache as a loop, a task or a condition sees it.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chia_cache::{ByteSize, Durability, Facts, NewEntry, Origin, Stats, Written};
+use chia_dispatch::backend::{
+    ActorCall, ActorRef, ActorSpec, Backend, Concurrency, Lifetime, Placement, TaskOptions,
+};
+use chia_dispatch::{Error, ErrorKind, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::cache::CONCURRENCY;
+use super::direct::{CacheLine, Door};
+use super::{CACHE_KIND, CacheInit, blocking, pack, unpack};
+use crate::codec::{self, Value};
+
+/// The name of the cache actor, one a backend (on Ray: one a cluster).
+const CACHE_NAME: &str = "chia.cache";
+
+/// Values up to this size travel inside the request.
+const INLINE: usize = 64 * 1024;
+
+/// After this time without an answer at the cache's door the way through the backend is tried, unless
+/// who asks has less.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who was served already waits no longer than this for the next request's door.
+const DOOR: Duration = Duration::from_secs(1);
+
+/// Which cache a loop starts or attaches to.
+///
+/// ```
+/// use chia_cache::Durability;
+/// use chia_services::CacheOptions;
+///
+/// let careful = CacheOptions::new("4 GB", "/data/chia_cache");
+/// let fast = CacheOptions::new("512 MiB", "scratch").durability(Durability::Relaxed);
+/// ```
+#[derive(Clone, Debug)]
+pub struct CacheOptions {
+    size: Result<ByteSize, String>,
+    dir: PathBuf,
+    durability: Durability,
+    lock_wait: Duration,
+}
+
+impl CacheOptions {
+    /// A cache of a size (`"4 GB"`; units are powers of 1024) in a directory of the node that leads the
+    /// cluster, which is the driver's own where there is no other. A relative path is taken from the
+    /// driver's folder. A size that cannot be read is reported when the cache starts.
+    pub fn new(size: &str, dir: impl Into<PathBuf>) -> Self {
+        Self {
+            size: size.parse().map_err(|error: chia_cache::ParseByteSizeError| error.to_string()),
+            dir: dir.into(),
+            durability: Durability::default(),
+            lock_wait: Duration::from_secs(10),
+        }
+    }
+
+    /// What an acknowledged write survives; power loss ([`Durability::Durable`]) unless set.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// How long to wait for another holder of the directory; 10 s unless set.
+    #[must_use]
+    pub fn lock_wait(mut self, wait: Duration) -> Self {
+        self.lock_wait = wait;
+        self
+    }
+
+    fn init(self) -> Result<CacheInit> {
+        let refuse = |why: String| Error::new(ErrorKind::Cache, why);
+        let budget = self.size.map_err(refuse)?;
+        let dir = std::path::absolute(&self.dir).map_err(|error| {
+            refuse(format!("the cache directory {} cannot be used", self.dir.display()))
+                .with_source(error)
+        })?;
+        Ok(CacheInit { dir, budget, durability: self.durability, lock_wait: self.lock_wait })
+    }
+}
+
+/// A value read from the cache, with the facts of its entry.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CacheEntry<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from, what it cost, when it was written and read.
+    pub facts: Facts,
+}
+
+/// Where a loop's cache is, as it travels with the rules.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct CacheSite {
+    pub(super) name: String,
+    /// The door that the actor told when the loop started, packed as it was told.
+    pub(super) door: Bytes,
+}
+
+impl CacheSite {
+    /// The door, if the cache has one.
+    #[must_use]
+    pub fn door(&self) -> Option<Door> {
+        Door::from_answer(&self.door).ok().flatten()
+    }
+}
+
+impl fmt::Debug for CacheSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The packed door holds the secret.
+        write!(f, "CacheSite({}, {:?})", self.name, self.door())
+    }
+}
+
+/// The shared cache of a backend, reached from drivers, tasks and conditions alike.
+///
+/// Cheap to clone. A cache that died and was started again is found again.
+#[derive(Clone)]
+pub struct CacheClient {
+    backend: Arc<dyn Backend>,
+    name: Arc<str>,
+    actor: Arc<Mutex<Option<ActorRef>>>,
+    line: Option<Arc<CacheLine>>,
+    patience: Duration,
+}
+
+impl CacheClient {
+    /// Starts the cache of a backend, or attaches to the living one: the same directory and durability, or
+    /// an error that shows both; another budget resizes it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cache`] with what stands in the way.
+    pub async fn start(backend: Arc<dyn Backend>, options: CacheOptions) -> Result<Self> {
+        let init = options.init()?;
+        let (client, site) = Self::attach(backend, init).await?;
+        let line = site.door().map(|door| Arc::new(CacheLine::new(Some(door))));
+        Ok(Self { line, ..client })
+    }
+
+    /// Starts or attaches, for a loop whose rules tell workers where the cache is.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn settle(backend: Arc<dyn Backend>, options: CacheOptions) -> Result<CacheSite> {
+        Self::attach(backend, options.init()?).await.map(|(_, site)| site)
+    }
+
+    async fn attach(backend: Arc<dyn Backend>, init: CacheInit) -> Result<(Self, CacheSite)> {
+        let init = init.to_bytes()?;
+        let spec = ActorSpec {
+            name: Some(CACHE_NAME.to_owned()),
+            kind: CACHE_KIND.to_owned(),
+            init: init.clone(),
+            concurrency: Concurrency::Concurrent(CONCURRENCY),
+            lifetime: Lifetime::Detached,
+            restarts: u32::MAX,
+            options: TaskOptions {
+                name: CACHE_NAME.to_owned(),
+                placement: Placement::Head,
+                ..TaskOptions::default()
+            },
+        };
+        let actor = Arc::new(Mutex::new(Some(backend.actor(spec).await?)));
+        let name = CACHE_NAME.into();
+        let client = Self { backend, name, actor, line: None, patience: PATIENCE };
+        let door = client.call("attach", init, Vec::new()).await?;
+        Ok((client, CacheSite { name: CACHE_NAME.to_owned(), door }))
+    }
+
+    /// The cache of a loop, whether or not it is alive now. `line` is the way through the site's door,
+    /// if it has one.
+    #[must_use]
+    pub fn reach(
+        backend: Arc<dyn Backend>,
+        site: &CacheSite,
+        line: Option<Arc<CacheLine>>,
+    ) -> Self {
+        let name = site.name.as_str().into();
+        Self { backend, name, actor: Arc::default(), line, patience: PATIENCE }
+    }
+
+    /// The same cache for who gives up after `patience`: so the thread at a silent door ends by then,
+    /// and the door counts as lost.
+    #[must_use]
+    pub fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The name of the cache's actor.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Keeps a value under a tag, as a manual entry.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encode`], or a cache that does not answer.
+    pub async fn write<T: Value>(&self, tag: &str, value: &T) -> Result<Written> {
+        self.write_bytes(tag, codec::encode(value)?, &NewEntry::new(Origin::Manual)).await
+    }
+
+    /// Keeps an encoded value under a tag.
+    ///
+    /// # Errors
+    /// A cache that does not answer, or cannot write.
+    pub async fn write_bytes(&self, tag: &str, value: Bytes, entry: &NewEntry) -> Result<Written> {
+        let (to, what, facts) = (tag.to_owned(), value.clone(), entry.clone());
+        let direct = move |line: &CacheLine, patience| {
+            line.write(&to, what.len() as u64, &|to| to.write_all(&what), facts, patience)
+        };
+        self.either_way(direct, self.write_through(tag, value, entry)).await
+    }
+
+    async fn write_through(&self, tag: &str, value: Bytes, entry: &NewEntry) -> Result<Written> {
+        let header = (tag, entry);
+        let (payload, args) = if value.len() <= INLINE {
+            (pack(&header, &value)?, Vec::new())
+        } else {
+            (pack(&header, &[])?, vec![self.backend.put(value).await?])
+        };
+        Ok(unpack(&self.call("write", payload, args).await?)?.0)
+    }
+
+    /// The value under a tag, if there is one; it counts as used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`] when it is of another type, or a cache that does not answer.
+    pub async fn read<T: Value>(&self, tag: &str) -> Result<Option<CacheEntry<T>>> {
+        let about = tag.to_owned();
+        let direct = move |line: &CacheLine, patience| line.read(&about, patience);
+        let through = async {
+            let answer = self.call("read", pack(&tag, &[])?, Vec::new()).await?;
+            let (facts, value): (Option<Facts>, Bytes) = unpack(&answer)?;
+            Ok(facts.map(|facts| (value, facts)))
+        };
+        let found = self.either_way(direct, through).await?;
+        found
+            .map(|(value, facts)| Ok(CacheEntry { value: codec::decode(&value)?, facts }))
+            .transpose()
+    }
+
+    /// As [`read`](Self::read), for entries that may stand in for a computation of `function`; or why
+    /// there is none.
+    ///
+    /// # Errors
+    /// A cache that does not answer.
+    pub async fn replay(
+        &self,
+        tag: &str,
+        function: &str,
+    ) -> Result<Result<(Bytes, Facts), String>> {
+        let about = (tag.to_owned(), function.to_owned());
+        let direct = move |line: &CacheLine, patience| line.replay(&about.0, &about.1, patience);
+        let through = async {
+            let answer = self.call("replay", pack(&(tag, function), &[])?, Vec::new()).await?;
+            let (found, value): (Result<Facts, String>, Bytes) = unpack(&answer)?;
+            Ok(found.map(|facts| (value, facts)))
+        };
+        self.either_way(direct, through).await
+    }
+
+    /// Whether a tag has a value. Does not count as use.
+    ///
+    /// # Errors
+    /// A cache that does not answer.
+    pub async fn has(&self, tag: &str) -> Result<bool> {
+        let about = tag.to_owned();
+        let direct = move |line: &CacheLine, patience| line.has(&about, patience);
+        self.either_way(direct, self.ask("has", &tag)).await
+    }
+
+    /// The facts of an entry, if there is one. Does not count as use.
+    ///
+    /// # Errors
+    /// A cache that does not answer.
+    pub async fn facts(&self, tag: &str) -> Result<Option<Facts>> {
+        self.ask("facts", &tag).await
+    }
+
+    /// Removes an entry; whether there was one.
+    ///
+    /// # Errors
+    /// A cache that does not answer.
+    pub async fn evict(&self, tag: &str) -> Result<bool> {
+        self.ask("evict", &tag).await
+    }
+
+    /// Removes every entry; how many there were.
+    ///
+    /// # Errors
+    /// A cache that does not answer.
+    pub async fn flush(&self) -> Result<u64> {
+        self.ask("flush", &()).await
+    }
+
+    /// All tags, in no order.
+    ///
+    /// # Errors
+    /// A cache that does not answer.
+    pub async fn keys(&self) -> Result<Vec<String>> {
+        self.ask("keys", &()).await
+    }
+
+    /// What the entries count against the budget.
+    ///
+    /// # Errors
+    /// A cache that does not answer.
+    pub async fn size_bytes(&self) -> Result<u64> {
+        self.ask("size_bytes", &()).await
+    }
+
+    /// What the store counted since it opened.
+    ///
+    /// # Errors
+    /// A cache that does not answer.
+    pub async fn stats(&self) -> Result<Stats> {
+        self.ask("stats", &()).await
+    }
+
+    /// Ends the cache: for every loop that shares it. Its entries stay on disk.
+    ///
+    /// # Errors
+    /// A lost backend.
+    pub async fn stop(&self) -> Result<()> {
+        let found = self.backend.find_actor(&self.name).await?;
+        self.forget();
+        match found {
+            Some(actor) => self.backend.kill_actor(&actor).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Asks at the cache's door; where there is none, or it does not answer, through the backend.
+    async fn either_way<T: Send + 'static>(
+        &self,
+        direct: impl FnOnce(&CacheLine, Duration) -> io::Result<Result<T>> + Send + 'static,
+        through: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(line) = &self.line else { return through.await };
+        if line.is_open() {
+            let (way, patience) = (Arc::clone(line), self.patience);
+            match blocking(move || Ok(direct(&way, patience))).await? {
+                Ok(answer) => return answer,
+                Err(error) => tracing::debug!(%error, "the cache does not answer at its door"),
+            }
+        }
+        let answer = through.await?;
+        if line.wants_door() {
+            // The next request is served either way.
+            let told =
+                tokio::time::timeout(DOOR, self.call("door", Bytes::new(), Vec::new())).await;
+            let door = told.ok().and_then(|told| Door::from_answer(&told.ok()?).ok()?);
+            line.learn(door);
+        }
+        Ok(answer)
+    }
+
+    async fn ask<A: Serialize + Sync, R: DeserializeOwned>(
+        &self,
+        method: &str,
+        about: &A,
+    ) -> Result<R> {
+        Ok(unpack(&self.call(method, pack(about, &[])?, Vec::new()).await?)?.0)
+    }
+
+    async fn call(
+        &self,
+        method: &str,
+        payload: Bytes,
+        args: Vec<chia_dispatch::backend::ObjectRef>,
+    ) -> Result<Bytes> {
+        let actor = self.actor().await?;
+        let call = ActorCall { method: method.to_owned(), payload, args };
+        let result = match self.backend.call_actor(&actor, call).await {
+            Ok(answer) => self.backend.get(&answer).await,
+            Err(error) => Err(error),
+        };
+        result.inspect_err(|error| {
+            if error.kind() == ErrorKind::ActorDied {
+                self.forget();
+            }
+        })
+    }
+
+    async fn actor(&self) -> Result<ActorRef> {
+        let known = self.actor.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let found = self.backend.find_actor(&self.name).await?.ok_or_else(|| {
+            let message = "no cache is running: start one, or start the stopped one again";
+            Error::new(ErrorKind::Cache, message)
+        })?;
+        *self.actor.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
+        Ok(found)
+    }
+
+    fn forget(&self) {
+        *self.actor.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl fmt::Debug for CacheClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CacheClient({})", self.name)
+    }
+}

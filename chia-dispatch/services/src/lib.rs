@@ -1,0 +1,52 @@
+#![doc = include_str!("../README.md")]
+
+mod cache;
+mod cache_client;
+pub mod codec;
+mod direct;
+mod files;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use cache::{CACHE_KIND, CacheInit, open_cache, serve_cache, serve_cache_at};
+pub use cache_client::{CacheClient, CacheEntry, CacheOptions, CacheSite};
+pub use codec::{Blob, Value, decode, encode};
+pub use direct::{CacheLine, Door, Secret};
+pub use files::{FILES_KIND, FileClient, FileServerStats, FilesInit, open_files, serve_files};
+
+use chia_dispatch::{Error, ErrorKind, Result};
+
+/// A header and a raw value behind it.
+fn pack<T: Serialize>(header: &T, value: &[u8]) -> Result<Bytes> {
+    let mut bytes = postcard::to_stdvec(header).map_err(broken)?;
+    bytes.extend_from_slice(value);
+    Ok(bytes.into())
+}
+
+/// The header, and the raw value behind it.
+fn unpack<T: DeserializeOwned>(bytes: &Bytes) -> Result<(T, Bytes)> {
+    let (header, rest) = postcard::take_from_bytes(bytes).map_err(broken)?;
+    Ok((header, bytes.slice_ref(rest)))
+}
+
+fn broken(error: postcard::Error) -> Error {
+    Error::new(ErrorKind::Protocol, "an actor's request or answer cannot be read")
+        .with_source(error)
+}
+
+fn unknown_method(kind: &str, method: &str) -> Error {
+    Error::new(ErrorKind::NotRegistered, format!("the {kind} actor has no method `{method}`"))
+}
+
+/// Runs a blocking step of an actor off the runtime's threads.
+async fn blocking<R: Send + 'static>(
+    step: impl FnOnce() -> Result<R> + Send + 'static,
+) -> Result<R> {
+    match tokio::task::spawn_blocking(step).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(Error::new(ErrorKind::ShutDown, "the runtime is shutting down")),
+    }
+}

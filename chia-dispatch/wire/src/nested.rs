@@ -1,0 +1,250 @@
+//! Serves requests that come over a socket with a [`Backend`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
+
+use bytes::Bytes;
+use chia_dispatch::backend::{ActorCall, ActorRef, Backend, ObjectRef, Shared, Task};
+use chia_dispatch::{Error, ErrorKind, Result, no_foreign};
+use tokio::sync::mpsc;
+
+use super::client::lock;
+use super::frame::{Frame, Kind, protocol};
+use super::link::{Events, Link};
+use super::request::{Request, SubmittedTask};
+use super::shared::Kept;
+use super::spec;
+
+/// What the tasks of one worker process have asked for.
+#[derive(Default)]
+pub(crate) struct Nested {
+    objects: Mutex<HashMap<u64, Result<ObjectRef>>>,
+    actors: Mutex<HashMap<u64, ActorRef>>,
+    kept: Mutex<Kept>,
+}
+
+/// The backend as each task sees it that may make requests.
+type Backends = HashMap<u64, Arc<dyn Backend>>;
+
+/// What the tasks of a worker process ask, and their coming and going. All of it goes one way, so that
+/// what a task asked before its answer is served although the answer was seen first.
+#[derive(Clone)]
+pub(crate) struct Requests(mpsc::UnboundedSender<Event>);
+
+pub(crate) enum Event {
+    Enter(u64, Arc<dyn Backend>),
+    Ask(Frame),
+    Leave(u64),
+}
+
+/// A task that may make requests until this is dropped.
+pub(crate) struct Entered<'r> {
+    requests: &'r Requests,
+    pub(crate) id: u64,
+}
+
+impl Entered<'_> {
+    /// Lets it make requests for as long as the worker lives.
+    pub(crate) fn keep(self) -> u64 {
+        let id = self.id;
+        std::mem::forget(self);
+        id
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.requests.leave(self.id);
+    }
+}
+
+impl Requests {
+    /// The way, and its other end, which is [served](Nested::serve).
+    pub(crate) fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, events) = mpsc::unbounded_channel();
+        (Self(sender), events)
+    }
+
+    /// From now on `backend` serves what the task of this number asks.
+    pub(crate) fn enter(&self, id: u64, backend: Arc<dyn Backend>) -> Entered<'_> {
+        self.send(Event::Enter(id, backend));
+        Entered { requests: self, id }
+    }
+
+    /// What the task of this number asks from now on is refused.
+    pub(crate) fn leave(&self, id: u64) {
+        self.send(Event::Leave(id));
+    }
+
+    fn send(&self, event: Event) {
+        // Nobody is there only when the runtime is gone, and all that it served.
+        self.0.send(event).ok();
+    }
+}
+
+/// Everything that a worker sends unasked is a request.
+impl Events for Requests {
+    fn frame(&mut self, frame: Frame) -> Result<()> {
+        self.send(Event::Ask(frame));
+        Ok(())
+    }
+}
+
+impl Nested {
+    /// A blob that the worker was sent, and may name in what it asks.
+    pub(crate) fn learn(&self, shared: Shared) {
+        lock(&self.kept).learn(shared);
+    }
+
+    /// Serves in the order of the events; what waits does so on the side. What was asked is served to
+    /// the end, although the worker is gone.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        mut events: mpsc::UnboundedReceiver<Event>,
+        link: Weak<Link>,
+    ) {
+        let mut backends = Backends::new();
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Enter(id, backend) => drop(backends.insert(id, backend)),
+                Event::Leave(id) => drop(backends.remove(&id)),
+                Event::Ask(frame) => {
+                    if let Err(error) = self.take(&frame, &backends, &link).await {
+                        answer(&link, frame.id, Err(error));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take(
+        self: &Arc<Self>,
+        frame: &Frame,
+        backends: &Backends,
+        link: &Weak<Link>,
+    ) -> Result<()> {
+        if frame.kind == Kind::Share {
+            return lock(&self.kept).keep(frame).map(drop);
+        }
+        if frame.kind == Kind::Foreign {
+            return Err(no_foreign(&frame.cursor().text()?));
+        }
+        let request = Request::decode(frame)?;
+        if let Request::Release { id } = request {
+            lock(&self.objects).remove(&id);
+            lock(&self.actors).remove(&id);
+            return Ok(());
+        }
+        let ended = || Error::new(ErrorKind::Cancelled, "the task that asked has ended");
+        let backend = backends.get(&frame.task).ok_or_else(ended)?;
+        match request {
+            Request::Submit { object, task } => {
+                let submitted = match self.task(task) {
+                    Ok(task) => backend.submit(task).await,
+                    Err(error) => Err(error),
+                };
+                lock(&self.objects).insert(object, submitted);
+            }
+            Request::Put { object, value } => {
+                let put = backend.put(value).await;
+                lock(&self.objects).insert(object, put);
+            }
+            Request::CallActor { object, actor, method, payload, args } => {
+                let called = match (self.actor(actor), self.args(&args)) {
+                    (Ok(actor), Ok(args)) => {
+                        backend.call_actor(&actor, ActorCall { method, payload, args }).await
+                    }
+                    (Err(error), _) | (_, Err(error)) => Err(error),
+                };
+                lock(&self.objects).insert(object, called);
+            }
+            Request::Cancel { object } => backend.cancel(&self.object(object)?).await?,
+            other => {
+                let (this, backend, link) = (Arc::clone(self), Arc::clone(backend), link.clone());
+                tokio::spawn(async move { this.wait(other, &*backend, &link).await });
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves what may take its time, and answers it.
+    async fn wait(&self, request: Request, backend: &dyn Backend, link: &Weak<Link>) {
+        let (id, outcome) = match request {
+            Request::Get { request, object } => (request, self.get(object, backend).await),
+            Request::Ready { request, object } => (request, self.is_ready(object, backend).await),
+            Request::Actor { actor, spec } => {
+                let made = backend.actor(spec).await;
+                (actor, made.map(|made| self.know(actor, made)))
+            }
+            Request::FindActor { actor, name } => {
+                let found = backend.find_actor(&name).await;
+                (
+                    actor,
+                    found.map(|found| flag(found.map(|found| self.know(actor, found)).is_some())),
+                )
+            }
+            Request::KillActor { request, actor } => {
+                let killed = match self.actor(actor) {
+                    Ok(actor) => backend.kill_actor(&actor).await,
+                    Err(error) => Err(error),
+                };
+                (request, killed.map(|()| Bytes::new()))
+            }
+            Request::Nodes { request } => {
+                (request, backend.nodes().await.map(|nodes| spec::nodes_to_json(&nodes).into()))
+            }
+            Request::Shutdown { request } => {
+                (request, backend.shutdown().await.map(|()| Bytes::new()))
+            }
+            _ => return,
+        };
+        answer(link, id, outcome);
+    }
+
+    async fn get(&self, object: u64, backend: &dyn Backend) -> Result<Bytes> {
+        backend.get(&self.object(object)?).await
+    }
+
+    async fn is_ready(&self, object: u64, backend: &dyn Backend) -> Result<Bytes> {
+        match self.object(object) {
+            Ok(object) => backend.is_ready(&object).await.map(flag),
+            Err(_) => Ok(flag(true)),
+        }
+    }
+
+    fn know(&self, id: u64, actor: ActorRef) -> Bytes {
+        lock(&self.actors).insert(id, actor);
+        Bytes::new()
+    }
+
+    fn task(&self, task: SubmittedTask) -> Result<Task> {
+        let SubmittedTask { shared, options, args, entry, payload } = task;
+        let shared = lock(&self.kept).find(shared)?;
+        Ok(Task { entry, payload, args: self.args(&args)?, shared, options })
+    }
+
+    fn args(&self, ids: &[u64]) -> Result<Vec<ObjectRef>> {
+        ids.iter().map(|id| self.object(*id)).collect()
+    }
+
+    fn object(&self, id: u64) -> Result<ObjectRef> {
+        let unknown = || Err(protocol(format!("the number of no object, {id}")));
+        lock(&self.objects).get(&id).cloned().unwrap_or_else(unknown)
+    }
+
+    fn actor(&self, id: u64) -> Result<ActorRef> {
+        let unknown = || protocol(format!("the number of no actor, {id}"));
+        lock(&self.actors).get(&id).cloned().ok_or_else(unknown)
+    }
+}
+
+/// Answers a request, if its worker is still there.
+fn answer(link: &Weak<Link>, id: u64, outcome: Result<Bytes>) {
+    if let Some(link) = link.upgrade() {
+        link.reply(id, outcome);
+    }
+}
+
+fn flag(yes: bool) -> Bytes {
+    Bytes::from_static(if yes { &[1] } else { &[0] })
+}
