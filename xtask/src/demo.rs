@@ -16,7 +16,7 @@ const RUNS: [(&str, &[&str]); 3] =
 pub(crate) fn run(flags: &Demo) -> anyhow::Result<()> {
     let shell = Shell::inherit();
     let (package, backend) = match flags.backend {
-        Backend::Local => ("chia-dispatch", "local"),
+        Backend::Local => ("chia-loop", "local"),
         Backend::Ray => ("chia-ray", "ray"),
     };
     let python = match flags.backend {

@@ -10,7 +10,7 @@ use crate::shell::Shell;
 
 /// A cell for each backend whose crate has the examples.
 pub(crate) fn cells(packages: &[Package]) -> Vec<Cell> {
-    let hosts = [("chia-dispatch", "local"), ("chia-ray", "ray")];
+    let hosts = [("chia-loop", "local"), ("chia-ray", "ray")];
     let has_example = |name: &str| {
         let package = packages.iter().find(|package| package.name.as_str() == name);
         let mut targets = package.into_iter().flat_map(|package| &package.targets);

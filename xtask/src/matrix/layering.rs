@@ -7,6 +7,7 @@ const YAML: &[&str] = &["saphyr-parser", "yaml_serde", "serde_yaml"];
 const RAY: &[&str] = &["chia-ray", "pyo3", "pyo3-ffi"];
 const TOKIO: &[&str] = &["tokio"];
 const REDB: &[&str] = &["redb"];
+const PICKLE: &[&str] = &["serde-pickle"];
 const REGEX: &[&str] = &["regex", "regex-automata", "fancy-regex"];
 
 /// A crate, the features to look at, and the packages that must not be below it.
@@ -21,18 +22,25 @@ const fn layer(krate: &'static str, without: &'static [&'static [&'static str]])
     Layer { krate, variant: "all-features", features: "--all-features", without }
 }
 
-/// The crates from the bottom up; a backend's author takes chia-dispatch without its defaults.
+/// The crates from the bottom up.
 const LAYERS: &[Layer] = &[
     layer("chia-config", &[TOKIO, REDB, RAY]),
     layer("chia-cache", &[TOKIO, YAML, REGEX, RAY]),
     layer("chia-bypass", &[TOKIO, REDB, RAY]),
-    layer("chia-dispatch", &[RAY]),
+    // What the author of a backend compiles.
+    layer("chia-dispatch", &[TOKIO, REDB, YAML, REGEX, PICKLE, RAY]),
+    layer("chia-local", &[REDB, YAML, REGEX, PICKLE, RAY]),
+    layer("chia-wire", &[REDB, YAML, REGEX, PICKLE, RAY]),
+    layer("chia-pool", &[REDB, YAML, REGEX, PICKLE, RAY]),
+    layer("chia-services", &[YAML, REGEX, RAY]),
+    layer("chia-loop", &[RAY]),
     Layer {
-        krate: "chia-dispatch",
-        variant: "no-default",
+        krate: "chia-conformance",
+        variant: "default",
         features: "--no-default-features",
-        without: &[REDB, YAML, REGEX, RAY],
+        without: &[REDB, YAML, REGEX, PICKLE, RAY],
     },
+    layer("chia-ray", &[REDB, YAML, REGEX, PICKLE, &["pyo3", "pyo3-ffi"]]),
 ];
 
 /// A cell for each layer.

@@ -18,6 +18,9 @@ const RULES: u32 = 25;
 /// Lines that a source file may have, its tests left out.
 const LONGEST: usize = 600;
 
+/// Features that a crate may have, its default aside.
+const MOST_FEATURES: usize = 2;
+
 /// Folders that hold nothing of ours, besides the hidden ones.
 const FOREIGN: [&str; 3] = ["target", "corpus", "artifacts"];
 
@@ -93,6 +96,10 @@ fn package_problems(package: &Package) -> anyhow::Result<Vec<String>> {
     let lib = fs::read_to_string(folder.join("src/lib.rs")).unwrap_or_default();
     if !lib.contains("#![doc = include_str!(\"../README.md\")]") {
         problems.push(format!("{}: README.md is not the crate's documentation", package.name));
+    }
+    let features = package.features.keys().filter(|name| *name != "default").count();
+    if features > MOST_FEATURES {
+        problems.push(format!("{}: {features} features, {MOST_FEATURES} are enough", package.name));
     }
     if package.name.as_str() == "chia-bypass" {
         let io = ["std::fs", "std::net", "std::process", "std::io"];
