@@ -28,6 +28,8 @@ pub(crate) enum Job {
     /// A Ray cluster to play with, in the background.
     #[command(subcommand)]
     Ray(Ray),
+    /// Write the drawing of crates and modules in ARCHITECTURE.md anew.
+    Drawing,
     /// Measure ours against its peers: rules, dispatch, cache, ray, python.
     Bench(Bench),
 }

@@ -4,6 +4,7 @@
 
 mod bench;
 mod demo;
+mod drawing;
 mod flags;
 mod interpreters;
 mod lock;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Job::Demo(flags) => demo::run(&flags).map(|()| ExitCode::SUCCESS),
         Job::Venv(flags) => venv::run(&flags).map(|()| ExitCode::SUCCESS),
         Job::Ray(flags) => ray::run(&flags).map(|()| ExitCode::SUCCESS),
+        Job::Drawing => drawing::run().map(|()| ExitCode::SUCCESS),
         Job::Bench(flags) => bench::run(&flags).map(|()| ExitCode::SUCCESS),
     };
     match done {

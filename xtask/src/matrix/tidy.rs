@@ -9,6 +9,7 @@ use cargo_metadata::Package;
 use cargo_metadata::camino::Utf8Path;
 
 use super::cell::{Cell, Verdict};
+use crate::drawing;
 use crate::repo;
 use crate::shell::Shell;
 
@@ -32,6 +33,7 @@ pub(crate) fn cells() -> Vec<Cell> {
             ensure!(missing.is_empty(), "no test names {missing} (`fn r04_…`)");
             Ok(Verdict::pass())
         }),
+        Cell::new("workspace/drawing", |_| drawing::check().map(|()| Verdict::pass())),
         tidy_cell(),
     ]
 }

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::contents::{Contents, Digest, Kind};
 use crate::error::{Error, ErrorKind, Result, io_at};
 use crate::hashes::Hashes;
+use crate::limits::Limits;
 use crate::pack::pack;
 use crate::stage::{self, Place};
-use crate::unpack::{Limits, unpack_to};
+use crate::unpack::unpack_to;
 
 /// Begins the bytes; the last one is the version.
 const MAGIC: [u8; 8] = *b"chia-ar\x01";

@@ -1,18 +1,14 @@
 //! Reading an archive: nothing in it is believed before it was checked, and nothing here writes.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 use crate::contents::{Contents, TreeHasher};
 use crate::entry::{Node, Order};
-use crate::error::{Error, Overflow, Result, unreadable};
+use crate::error::{Error, Result, unreadable};
+use crate::limits::{Bounded, Limits, overflow};
 use crate::source;
-use crate::tar_header::{BLOCK, LONGEST_PATH, LongNames};
-use crate::unpack::Limits;
-
-/// What an entry may take beside its content: its header, those of a long name and a long target, the
-/// names themselves, and what fills the last block of each.
-const OVERHEAD: u64 = (6 * BLOCK + 2 * LONGEST_PATH) as u64;
+use crate::tar_header::{BLOCK, LongNames};
 
 /// Hands every entry of an archive to `visit`, which reads the content of files and gives back its
 /// hash (see [`content`]).
@@ -61,42 +57,5 @@ fn end(rest: impl Read) -> Result<()> {
         Ok(())
     } else {
         Err(Error::bad("the archive does not end as it should"))
-    }
-}
-
-impl Limits {
-    /// Takes an entry off what is allowed.
-    fn take(&mut self, node: &Node) -> Option<()> {
-        let size = if let Node::File { size, .. } = node { *size } else { 0 };
-        self.bytes = self.bytes.checked_sub(size)?;
-        self.entries = self.entries.checked_sub(1)?;
-        Some(())
-    }
-}
-
-fn overflow(limits: Limits) -> io::Error {
-    io::Error::other(Overflow { bytes: limits.bytes, entries: limits.entries })
-}
-
-/// Reads no more than the largest archive within the limits has.
-struct Bounded<R> {
-    inner: R,
-    left: u64,
-    limits: Limits,
-}
-
-impl<R> Bounded<R> {
-    fn new(inner: R, limits: Limits) -> Self {
-        let headers = limits.entries.saturating_add(1).saturating_mul(OVERHEAD);
-        Self { inner, left: limits.bytes.saturating_add(headers), limits }
-    }
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        let left = self.left.checked_sub(length as u64);
-        self.left = left.ok_or_else(|| overflow(self.limits))?;
-        Ok(length)
     }
 }

@@ -5,25 +5,9 @@ use std::path::Path;
 
 use crate::contents::Contents;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::Limits;
 use crate::read;
 use crate::stage::{Place, Stage};
-
-/// What an archive may hold at most; a few bytes can claim to be terabytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The bytes of all files.
-    pub bytes: u64,
-    /// Files, directories and links, the top one included.
-    pub entries: u64,
-}
-
-impl Limits {
-    /// Exactly what these contents need.
-    #[must_use]
-    pub fn exactly(contents: &Contents) -> Self {
-        Self { bytes: contents.bytes, entries: contents.entries }
-    }
-}
 
 /// Unpacks an archive of [`pack`](crate::pack) to `target`, where nothing may be yet, and says what
 /// it holds.
