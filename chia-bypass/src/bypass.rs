@@ -1,50 +1,103 @@
-//! The decision function, and what it looks up.
+//! The rules of a run, with the providers and conditions that they refer to.
 
 use std::sync::Arc;
 
-use chia_config::{BypassRule, Config, TagMatch, TagPatterns, bare_name};
+use chia_config::{BypassRule, CacheRule, Config, Rule, bare_name};
 use foldhash::HashMap;
 
-use crate::Explanation;
-use crate::decision::{Decision, PendingDecision, Replacement, With};
+use crate::RunSettings;
 use crate::once::Once;
-use crate::reason::{Gate, Reason, Section};
+use crate::reason::{Gate, Reason};
+use crate::usage::{Mark, RuleMarks};
 
 /// Rules, with the providers and conditions that they refer to by function name.
 ///
 /// What a provider (`P`) and a condition (`C`) are is up to the caller: a closure, a name,
 /// a handle. They are handed back, never called.
+///
+/// Make one for each run: whether the run has reached its
+/// [first call to run](RunSettings::with_from), and which rules had an effect, is its state.
 #[derive(Debug)]
 pub struct Bypass<P, C> {
     config: Arc<Config>,
     active: bool,
-    known: HashMap<String, Known<P, C>>,
+    entries: HashMap<String, Entry<P, C>>,
+    pub(crate) settings: RunSettings,
+    pub(crate) from_reached: Mark,
+    pub(crate) rerun_used: Mark,
     noticed: Once,
 }
 
 /// All that hangs on one name, so that a decision looks it up once.
 #[derive(Debug)]
-struct Known<P, C> {
-    rule: Option<BypassRule>,
-    provider: Option<P>,
-    condition: Option<C>,
+pub(crate) struct Entry<P, C> {
+    pub(crate) bypass: Option<Marked<BypassRule>>,
+    pub(crate) cache: Option<Marked<CacheRule>>,
+    pub(crate) provider: Option<Provider<P>>,
+    pub(crate) condition: Option<Condition<C>>,
+}
+
+/// A rule, and what calls met of it.
+#[derive(Debug)]
+pub(crate) struct Marked<R> {
+    pub(crate) rule: R,
+    pub(crate) marks: RuleMarks,
+}
+
+#[derive(Debug)]
+pub(crate) struct Provider<P> {
+    pub(crate) value: P,
+    /// Whether it serves what an earlier run has computed.
+    pub(crate) replays: bool,
+    pub(crate) used: Mark,
+}
+
+#[derive(Debug)]
+pub(crate) struct Condition<C> {
+    pub(crate) value: C,
+    pub(crate) asked: Mark,
 }
 
 // A derived impl would ask for `P: Default`.
-impl<P, C> Default for Known<P, C> {
+impl<P, C> Default for Entry<P, C> {
     fn default() -> Self {
-        Self { rule: None, provider: None, condition: None }
+        Self { bypass: None, cache: None, provider: None, condition: None }
+    }
+}
+
+impl<T: Clone> Marked<Rule<T>> {
+    fn new(rule: &Rule<T>) -> Self {
+        let patterns = rule.tags().map_or(0, |tags| tags.patterns().len());
+        Self { rule: rule.clone(), marks: RuleMarks::new(patterns) }
     }
 }
 
 impl<P, C> Bypass<P, C> {
-    /// Rules without any provider or condition yet.
+    /// Rules without any provider or condition yet, for a run in which the rules decide.
     pub fn new(config: Arc<Config>) -> Self {
+        Self::with_settings(config, RunSettings::default())
+    }
+
+    /// Rules without any provider or condition yet, for a run with these settings.
+    pub fn with_settings(config: Arc<Config>, settings: RunSettings) -> Self {
         let active = config.bypass_rules().any(|(_, rule)| rule.enabled());
-        let known = config.bypass_rules().map(|(name, rule)| {
-            (name.to_owned(), Known { rule: Some(rule.clone()), ..Known::default() })
-        });
-        Self { active, known: known.collect(), config, noticed: Once::default() }
+        let mut entries = HashMap::<String, Entry<P, C>>::default();
+        for (name, rule) in config.bypass_rules() {
+            entries.entry(name.to_owned()).or_default().bypass = Some(Marked::new(rule));
+        }
+        for (name, rule) in config.cache_rules() {
+            entries.entry(name.to_owned()).or_default().cache = Some(Marked::new(rule));
+        }
+        let (from_reached, rerun_used) = (Mark::default(), Mark::default());
+        Self {
+            config,
+            active,
+            entries,
+            settings,
+            from_reached,
+            rerun_used,
+            noticed: Once::default(),
+        }
     }
 
     /// The rules.
@@ -52,119 +105,97 @@ impl<P, C> Bypass<P, C> {
         &self.config
     }
 
-    /// Whether any rule is on. If not, every call runs.
+    /// How this run treats the rules.
+    pub fn settings(&self) -> &RunSettings {
+        &self.settings
+    }
+
+    /// Whether any `bypass:` rule is on. If not, every call runs.
     pub fn is_active(&self) -> bool {
         self.active
     }
 
-    /// Registers the provider of a function (`method` or `Type.method`), and gives back
-    /// the one that it takes the place of.
+    /// Registers the provider of a function (`method` or `Type.method`), and returns the one
+    /// that it replaces.
     pub fn set_provider(&mut self, function: impl Into<String>, provider: P) -> Option<P> {
-        self.known.entry(function.into()).or_default().provider.replace(provider)
+        self.set(function.into(), provider, false)
     }
 
-    /// Takes the provider of a function away.
+    /// Registers a provider that serves what an earlier run has computed. Unlike the
+    /// calls of other providers, its calls run again when the [settings](RunSettings) of the
+    /// run, or [`decide_fresh`](Self::decide_fresh), ask for it.
+    pub fn set_replay(&mut self, function: impl Into<String>, provider: P) -> Option<P> {
+        self.set(function.into(), provider, true)
+    }
+
+    fn set(&mut self, function: String, value: P, replays: bool) -> Option<P> {
+        let provider = Provider { value, replays, used: Mark::default() };
+        let slot = &mut self.entries.entry(function).or_default().provider;
+        slot.replace(provider).map(|replaced| replaced.value)
+    }
+
+    /// Removes the provider of a function.
     pub fn remove_provider(&mut self, function: &str) -> Option<P> {
-        self.known.get_mut(function)?.provider.take()
+        self.entries.get_mut(function)?.provider.take().map(|removed| removed.value)
     }
 
-    /// Registers the condition of a function (`method` or `Type.method`), and gives back
-    /// the one that it takes the place of.
+    /// Registers the condition of a function (`method` or `Type.method`), and returns the one
+    /// that it replaces.
     pub fn set_condition(&mut self, function: impl Into<String>, condition: C) -> Option<C> {
-        self.known.entry(function.into()).or_default().condition.replace(condition)
+        let condition = Condition { value: condition, asked: Mark::default() };
+        let slot = &mut self.entries.entry(function.into()).or_default().condition;
+        slot.replace(condition).map(|replaced| replaced.value)
     }
 
-    /// Takes the condition of a function away.
+    /// Removes the condition of a function.
     pub fn remove_condition(&mut self, function: &str) -> Option<C> {
-        self.known.get_mut(function)?.condition.take()
+        self.entries.get_mut(function)?.condition.take().map(|removed| removed.value)
     }
 
-    /// Decides one call. Total: it never fails, blocks, or looks at anything but the rules.
-    ///
-    /// The gates, in this order: the function's rule is on; there is a provider or a
-    /// `data:` file (a provider wins); the patterns, if any, match the tag; the condition,
-    /// if there is one, agrees. Only the last is left to the caller, as
-    /// [`Decision::Ask`].
-    pub fn decide<'a>(&'a self, function: &'a str, tag: Option<&'a str>) -> Decision<'a, P, C> {
-        let reason = |gate, rule| {
-            let (section, pattern) = (Section::Bypass, None);
-            Reason { section, gate, function, tag, rule, pattern }
-        };
-        let [exact, bare] = self.look_up(function);
-        let Some(rule) = either(exact, bare, |known| known.rule.as_ref()) else {
-            return Decision::Run(reason(Gate::NotListed, None));
-        };
-        let at = Some(rule.location());
-        if !rule.enabled() {
-            return Decision::Run(reason(Gate::Off, at));
-        }
-        let with = match (either(exact, bare, |known| known.provider.as_ref()), rule.data()) {
-            (Some(provider), data) => With::Provider(provider, data),
-            (None, Some(data)) => With::Data(data),
-            (None, None) => return Decision::Run(reason(Gate::NoReplacement, at)),
-        };
-        let mut reason = reason(Gate::WouldAskCondition, at);
-        if !tag_gate(rule.tags(), tag, &mut reason) {
-            return Decision::Run(reason);
-        }
-        match either(exact, bare, |known| known.condition.as_ref()) {
-            Some(condition) => Decision::Ask(PendingDecision::new(condition, with, reason)),
-            None => Decision::Replace(Replacement::new(with, reason)),
-        }
+    /// Whether a call has been decided whose tag is the first to run
+    /// ([`RunSettings::with_from`]).
+    pub fn from_reached(&self) -> bool {
+        self.from_reached.get()
     }
 
-    /// What is known of `Type.method`, and of `method`.
-    fn look_up(&self, function: &str) -> [Option<&Known<P, C>>; 2] {
-        let bare = bare_name(function).and_then(|name| self.known.get(name));
-        [self.known.get(function), bare]
+    /// Records that the first call to run was decided elsewhere: by the driver, for a worker
+    /// that decides nested calls.
+    pub fn set_from_reached(&self) {
+        self.from_reached.set();
     }
 
-    /// What would become of calls, without making them: pairs of a function and a tag. A
-    /// condition is not asked; its calls say that it would be.
-    pub fn dry_run<'a>(
-        &'a self,
-        calls: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
-    ) -> Vec<Explanation> {
-        calls
-            .into_iter()
-            .map(|(function, tag)| self.decide(function, tag).reason().explain())
-            .collect()
-    }
-
-    /// Whether `reason` should be reported to the user now: true the first time that a
+    /// Whether the user should be warned of `reason` now: true the first time that a
     /// function is bypassed with nothing to replace it, false ever after and for every
     /// other reason.
     pub fn first_notice(&self, reason: &Reason<'_>) -> bool {
-        reason.gate() == Gate::NoReplacement && self.noticed.first(reason.function())
+        reason.gate() == Gate::NoReplacement
+            && reason.overridden().is_none()
+            && self.noticed.first(reason.function())
+    }
+
+    /// The entries of `Type.method` and of `method`.
+    pub(crate) fn look_up(&self, function: &str) -> Found<'_, P, C> {
+        let bare = bare_name(function).and_then(|name| self.entries.get(name));
+        Found([self.entries.get(function), bare])
+    }
+
+    /// The entry of exactly this name.
+    pub(crate) fn entry(&self, name: &str) -> Option<&Entry<P, C>> {
+        self.entries.get(name)
+    }
+
+    /// Every entry with its name, in no particular order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &Entry<P, C>)> {
+        self.entries.iter().map(|(name, entry)| (name.as_str(), entry))
     }
 }
 
-/// Passes a tag through the patterns, and notes in `reason` which one matched or why none.
-#[inline]
-pub(crate) fn tag_gate<'a>(
-    tags: Option<&'a TagPatterns>,
-    tag: Option<&str>,
-    reason: &mut Reason<'a>,
-) -> bool {
-    let Some(tags) = tags else {
-        return true;
-    };
-    let (gate, index) = match tags.evaluate(tag) {
-        TagMatch::Matched(index) => (None, Some(index)),
-        TagMatch::Untagged => (Some(Gate::TagMissing), None),
-        TagMatch::GaveUp(index) => (Some(Gate::PatternGaveUp), Some(index)),
-        _ => (Some(Gate::TagNoMatch), None),
-    };
-    reason.pattern = index.and_then(|index| tags.patterns().get(index));
-    reason.gate = gate.unwrap_or(reason.gate);
-    gate.is_none()
-}
+/// The entries under the two names of a function: the full one counts first.
+pub(crate) struct Found<'m, P, C>([Option<&'m Entry<P, C>>; 2]);
 
-/// A part of the entry of `Type.method`, else of that of `method`.
-fn either<'m, P, C, T>(
-    exact: Option<&'m Known<P, C>>,
-    bare: Option<&'m Known<P, C>>,
-    part: impl Fn(&'m Known<P, C>) -> Option<&'m T>,
-) -> Option<&'m T> {
-    exact.and_then(&part).or_else(|| bare.and_then(&part))
+impl<'m, P, C> Found<'m, P, C> {
+    pub(crate) fn part<T>(&self, part: impl Fn(&'m Entry<P, C>) -> Option<&'m T>) -> Option<&'m T> {
+        let [exact, bare] = self.0;
+        exact.and_then(&part).or_else(|| bare.and_then(&part))
+    }
 }

@@ -1,11 +1,13 @@
-//! What a decision can be.
+//! The possible decisions.
 
 use std::path::Path;
 
-use crate::{Gate, Reason};
+use crate::usage::Mark;
+use crate::{Gate, Override, Reason};
 
 /// What becomes of a call.
 #[derive(Debug)]
+#[must_use = "a decision changes nothing by itself"]
 pub enum Decision<'a, P, C> {
     /// The real function runs.
     Run(Reason<'a>),
@@ -14,15 +16,18 @@ pub enum Decision<'a, P, C> {
     /// Every gate but the last is open: ask the condition, then
     /// [`resolve`](PendingDecision::resolve).
     Ask(PendingDecision<'a, P, C>),
+    /// The call fails: the run demands that it is replaced, and there is nothing to replace it
+    /// with ([`Mode::Replay`](crate::Mode::Replay)).
+    Fail(Reason<'a>),
 }
 
 impl<'a, P, C> Decision<'a, P, C> {
     /// Why; for a pending decision, that the condition would be asked.
     pub fn reason(&self) -> &Reason<'a> {
         match self {
-            Self::Run(reason) => reason,
+            Self::Run(reason) | Self::Fail(reason) => reason,
             Self::Replace(replacement) => &replacement.reason,
-            Self::Ask(pending) => &pending.reason,
+            Self::Ask(pending) => pending.reason(),
         }
     }
 }
@@ -44,13 +49,6 @@ impl<'a, P> With<'a, P> {
             Self::Data(data) => Some(data),
         }
     }
-
-    fn gate(&self) -> Gate {
-        match self {
-            Self::Provider(..) => Gate::Provider,
-            Self::Data(_) => Gate::Data,
-        }
-    }
 }
 
 // Derived impls would ask for `P: Clone`, though only references are copied.
@@ -70,14 +68,19 @@ pub struct Replacement<'a, P> {
 }
 
 impl<'a, P> Replacement<'a, P> {
-    pub(crate) fn new(with: With<'a, P>, mut reason: Reason<'a>) -> Self {
-        reason.gate = with.gate();
+    pub(crate) fn new(with: With<'a, P>, reason: Reason<'a>) -> Self {
         Self { with, reason }
     }
 
     /// What replaces the computation.
     pub fn with(&self) -> With<'a, P> {
         self.with
+    }
+
+    /// Whether the call fails, instead of running, when the cache cannot serve it
+    /// ([`Mode::Replay`](crate::Mode::Replay)).
+    pub fn must_hit(&self) -> bool {
+        self.reason.overridden() == Some(Override::Replay)
     }
 
     /// Why.
@@ -91,14 +94,20 @@ impl<'a, P> Replacement<'a, P> {
 #[must_use = "nothing is decided before `resolve`"]
 pub struct PendingDecision<'a, P, C> {
     condition: &'a C,
-    with: With<'a, P>,
-    reason: Reason<'a>,
+    replacement: Replacement<'a, P>,
+    /// The gate of the replacement, should the condition agree.
+    gate: Gate,
+    used: Option<&'a Mark>,
 }
 
 impl<'a, P, C> PendingDecision<'a, P, C> {
-    pub(crate) fn new(condition: &'a C, with: With<'a, P>, mut reason: Reason<'a>) -> Self {
-        reason.gate = Gate::WouldAskCondition;
-        Self { condition, with, reason }
+    pub(crate) fn new(
+        condition: &'a C,
+        replacement: Replacement<'a, P>,
+        gate: Gate,
+        used: Option<&'a Mark>,
+    ) -> Self {
+        Self { condition, replacement, gate, used }
     }
 
     /// The condition to ask.
@@ -108,21 +117,21 @@ impl<'a, P, C> PendingDecision<'a, P, C> {
 
     /// The rule's `data:` path, which the condition gets to see.
     pub fn data(&self) -> Option<&'a Path> {
-        self.with.data()
+        self.replacement.with.data()
     }
 
     /// That the condition would be asked, and all that led here.
     pub fn reason(&self) -> &Reason<'a> {
-        &self.reason
+        &self.replacement.reason
     }
 
     /// Finishes the decision with the condition's answer: `true` replaces, `false` runs.
     pub fn resolve(self, answer: bool) -> Decision<'a, P, C> {
-        if answer {
-            return Decision::Replace(Replacement::new(self.with, self.reason));
+        let Replacement { with, reason } = self.replacement;
+        if !answer {
+            return Decision::Run(Reason { overridden: None, ..reason.at(Gate::ConditionFalse) });
         }
-        let mut reason = self.reason;
-        reason.gate = Gate::ConditionFalse;
-        Decision::Run(reason)
+        self.used.inspect(|used| used.set());
+        Decision::Replace(Replacement::new(with, reason.at(self.gate)))
     }
 }

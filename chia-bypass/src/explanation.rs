@@ -1,11 +1,11 @@
-//! A reason to keep.
+//! A reason that owns its parts.
 
 use std::fmt;
 
 use chia_config::{Location, Pattern};
 use serde::{Deserialize, Serialize};
 
-use crate::{Gate, Outcome, Reason, Section};
+use crate::{Gate, Outcome, Override, Reason, Section};
 
 /// A [`Reason`] that borrows nothing: it can be stored, sent, and read back. Its serialised
 /// form and its `Display` are those of the reason.
@@ -13,6 +13,7 @@ use crate::{Gate, Outcome, Reason, Section};
 pub struct Explanation {
     pub(crate) section: Section,
     pub(crate) gate: Gate,
+    pub(crate) overridden: Option<Override>,
     pub(crate) function: String,
     pub(crate) tag: Option<String>,
     pub(crate) rule: Option<Location>,
@@ -25,6 +26,7 @@ impl Explanation {
         Reason {
             section: self.section,
             gate: self.gate,
+            overridden: self.overridden,
             function: &self.function,
             tag: self.tag.as_deref(),
             rule: self.rule.as_ref(),
@@ -32,14 +34,14 @@ impl Explanation {
         }
     }
 
-    /// The gate that settled it.
+    /// The gate that settled it, by the rules alone.
     pub fn gate(&self) -> Gate {
         self.gate
     }
 
     /// What the decision came to.
     pub fn outcome(&self) -> Outcome {
-        self.gate.outcome(self.section)
+        self.reason().outcome()
     }
 }
 

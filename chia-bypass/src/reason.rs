@@ -31,27 +31,67 @@ pub enum Gate {
     ConditionFalse,
     /// Every gate is open: the provider replaces the computation.
     Provider,
+    /// Every gate is open: the cached value replaces the computation, if there is one.
+    Replay,
     /// Every gate is open: the `data:` file replaces the computation.
     Data,
     /// Every gate is open: the result is written to the cache.
     Write,
+    /// Every gate is open: the result is written under a tag made from the arguments.
+    WriteAutoTag,
 }
 
 impl Gate {
-    /// What becomes of the call, or of its result, behind this gate.
-    pub fn outcome(self, section: Section) -> Outcome {
+    fn outcome(self, section: Section) -> Outcome {
         match (self, section) {
-            (Self::Provider | Self::Data, _) => Outcome::Replace,
+            (Self::Provider | Self::Replay | Self::Data, _) => Outcome::Replace,
             (Self::WouldAskCondition, _) => Outcome::Ask,
-            (Self::Write, _) => Outcome::Write,
+            (Self::Write | Self::WriteAutoTag, _) => Outcome::Write,
             (_, Section::Bypass) => Outcome::Run,
             (_, Section::Cache) => Outcome::Skip,
         }
     }
 }
 
-/// The part of the configuration that was asked.
+/// What made a call run, or its write happen or not, against what the rules alone say.
+///
+/// Serialised in snake case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Override {
+    /// The run's mode is `off`.
+    Off,
+    /// The run's mode is `record`.
+    Record,
+    /// The run's mode is `replay`: the call is replaced, or fails.
+    Replay,
+    /// The run's mode is `refresh`.
+    Refresh,
+    /// The tag matches the pattern of calls to run again.
+    Rerun,
+    /// The run has reached its first call to run.
+    From,
+    /// The call itself asked to run.
+    Fresh,
+}
+
+impl Override {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Off => "the run's mode is `off`",
+            Self::Record => "the run's mode is `record`",
+            Self::Replay => "the run's mode is `replay`",
+            Self::Refresh => "the run's mode is `refresh`",
+            Self::Rerun => "its tag is to run again",
+            Self::From => "the run has reached the first tag to run",
+            Self::Fresh => "the call asks for a fresh run",
+        }
+    }
+}
+
+/// The section of the rules that a decision comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Section {
     /// `bypass:`: is the computation replaced?
@@ -78,8 +118,10 @@ pub enum Outcome {
     Run,
     /// The computation is replaced.
     Replace,
-    /// The condition has the last word.
+    /// The condition decides.
     Ask,
+    /// The call fails: it must be replaced, and there is nothing to replace it with.
+    Fail,
     /// The result is written to the cache.
     Write,
     /// The result is not written to the cache.
@@ -90,11 +132,12 @@ pub enum Outcome {
 /// serde.
 ///
 /// It borrows from the rules and the call, so making one costs next to nothing;
-/// [`explain`](Self::explain) cuts it loose.
+/// [`explain`](Self::explain) makes a copy that owns its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason<'a> {
     pub(crate) section: Section,
     pub(crate) gate: Gate,
+    pub(crate) overridden: Option<Override>,
     pub(crate) function: &'a str,
     pub(crate) tag: Option<&'a str>,
     pub(crate) rule: Option<&'a Location>,
@@ -102,19 +145,41 @@ pub struct Reason<'a> {
 }
 
 impl<'a> Reason<'a> {
-    /// The gate that settled it.
+    /// No rule names the function, until something else is found.
+    #[inline]
+    pub(crate) fn new(section: Section, function: &'a str, tag: Option<&'a str>) -> Self {
+        let (gate, overridden) = (Gate::NotListed, None);
+        Self { section, gate, overridden, function, tag, rule: None, pattern: None }
+    }
+
+    pub(crate) fn at(self, gate: Gate) -> Self {
+        Self { gate, ..self }
+    }
+
+    /// The gate that settled it, by the rules alone.
     pub fn gate(&self) -> Gate {
         self.gate
     }
 
-    /// Which section was asked.
+    /// What the settings of the run, or the call itself, changed about it, if anything.
+    pub fn overridden(&self) -> Option<Override> {
+        self.overridden
+    }
+
+    /// The section that decided it.
     pub fn section(&self) -> Section {
         self.section
     }
 
     /// What the decision comes to.
     pub fn outcome(&self) -> Outcome {
-        self.gate.outcome(self.section)
+        match (self.overridden, self.section) {
+            (Some(Override::Replay), _) if self.gate == Gate::NoReplacement => Outcome::Fail,
+            (None | Some(Override::Replay), section) => self.gate.outcome(section),
+            (Some(_), Section::Bypass) => Outcome::Run,
+            (Some(Override::Off), Section::Cache) => Outcome::Skip,
+            (Some(_), Section::Cache) => Outcome::Write,
+        }
     }
 
     /// The function that was called.
@@ -142,6 +207,7 @@ impl<'a> Reason<'a> {
         Explanation {
             section: self.section,
             gate: self.gate,
+            overridden: self.overridden,
             function: self.function.to_owned(),
             tag: self.tag.map(str::to_owned),
             rule: self.rule.cloned(),
@@ -162,8 +228,10 @@ impl<'a> Reason<'a> {
             Gate::WouldAskCondition => f.write_str("its condition decides"),
             Gate::ConditionFalse => f.write_str("its condition said no"),
             Gate::Provider => f.write_str("by its provider"),
+            Gate::Replay => f.write_str("from the cache"),
             Gate::Data => f.write_str("by its data file"),
             Gate::Write => f.write_str("its rule says so"),
+            Gate::WriteAutoTag => f.write_str("under a tag made from its arguments"),
         }
     }
 }
@@ -178,9 +246,13 @@ impl fmt::Display for Reason<'_> {
             Outcome::Run => " runs: ",
             Outcome::Replace => " is replaced: ",
             Outcome::Ask => " asks: ",
+            Outcome::Fail => " fails: ",
             Outcome::Write => " is written: ",
             Outcome::Skip => " is not written: ",
         })?;
+        if let Some(overridden) = self.overridden {
+            write!(f, "{}; the rules say: ", overridden.text())?;
+        }
         self.why(f)?;
         match (self.pattern, self.rule) {
             (Some(pattern), _) => write!(f, " (`{}` at {})", pattern.text(), pattern.location()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chia_bypass::{Bypass, Decision, Explanation, Gate, Outcome, With, decide_write};
+use chia_bypass::{Bypass, Decision, Explanation, Gate, Outcome, With, WriteDecision};
 use chia_config::Config;
 
 const RULES: &str = "\
@@ -19,10 +19,19 @@ cache:
   kept: true
   kept_some: {cache: true, tags: 'iter.*'}
   kept_off: {cache: false}
+  memo: {cache: true, tag: auto}
 ";
 
 fn bypass() -> Bypass<&'static str, &'static str> {
     Bypass::new(Arc::new(Config::parse(RULES, "loop.yaml", "/base").expect("the rules are good")))
+}
+
+fn write<'a>(
+    bypass: &'a Bypass<&'static str, &'static str>,
+    function: &'a str,
+    tag: Option<&'a str>,
+) -> WriteDecision<'a> {
+    bypass.decide_write(bypass.decide(function, tag).reason())
 }
 
 #[test]
@@ -75,15 +84,26 @@ fn r08_says_once_that_nothing_replaces_the_call() {
 #[test]
 fn r11_only_tagged_calls_of_listed_functions_are_written() {
     let bypass = bypass();
-    let gate = |f, tag| decide_write(bypass.config(), f, tag).reason().gate();
+    let gate = |f, tag| write(&bypass, f, tag).reason().gate();
     assert_eq!(gate("plain", Some("t")), Gate::NotListed);
     assert_eq!(gate("kept_off", Some("t")), Gate::Off);
     assert_eq!(gate("kept", None), Gate::TagMissing);
     assert_eq!(gate("kept", Some("t")), Gate::Write);
     assert_eq!(gate("kept_some", Some("t")), Gate::TagNoMatch);
     assert_eq!(gate("kept_some", Some("iter1")), Gate::Write);
-    assert!(decide_write(bypass.config(), "kept", Some("t")).write());
-    assert!(!decide_write(bypass.config(), "kept", None).write());
+    assert!(write(&bypass, "kept", Some("t")).write());
+    assert!(!write(&bypass, "kept", None).write());
+}
+
+#[test]
+fn r30_untagged_calls_are_written_under_a_tag_made_from_their_arguments() {
+    let bypass = bypass();
+    let untagged = write(&bypass, "memo", None);
+    assert!(untagged.write());
+    assert_eq!(untagged.reason().gate(), Gate::WriteAutoTag);
+    let text = "`memo` is written: under a tag made from its arguments (rule at loop.yaml:14:3)";
+    assert_eq!(untagged.reason().to_string(), text);
+    assert_eq!(write(&bypass, "memo", Some("t")).reason().gate(), Gate::Write);
 }
 
 #[test]
@@ -108,6 +128,7 @@ fn r10_reasons_name_the_gate_the_rule_and_the_pattern() {
     let expected = serde_json::json!({
         "section": "bypass",
         "gate": "provider",
+        "overridden": null,
         "function": "tagged",
         "tag": "xy",
         "rule": {"file": "loop.yaml", "line": 4, "column": 3},
@@ -134,7 +155,7 @@ fn r10_every_reason_reads_well() {
     assert_eq!(say(&bypass, "tagged", None), untagged);
     let unmatched = "`tagged` [a\\nb] runs: no pattern matches its tag (rule at loop.yaml:4:3)";
     assert_eq!(say(&bypass, "tagged", Some("a\nb")), unmatched);
-    let skipped = decide_write(bypass.config(), "kept", None).reason().to_string();
+    let skipped = write(&bypass, "kept", None).reason().to_string();
     assert_eq!(skipped, "`kept` is not written: the call has no tag (rule at loop.yaml:11:3)");
 }
 

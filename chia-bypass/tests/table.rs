@@ -139,6 +139,7 @@ fn r05_every_combination_of_gates_is_decided_by_the_rule() {
             },
             Decision::Run(_) => assert!(!matches!(gate, Gate::Provider | Gate::Data), "{case:?}"),
             Decision::Ask(_) => panic!("{case:?} was asked twice"),
+            Decision::Fail(_) => panic!("{case:?} fails without a mode that says so"),
         }
     }
 }

@@ -26,7 +26,7 @@ impl PatternError {
         &self.reason
     }
 
-    /// Where in the pattern, in characters from 0, if that can be told.
+    /// Where in the pattern, in characters from 0, if it is known.
     pub fn offset(&self) -> Option<usize> {
         self.offset
     }

@@ -66,6 +66,18 @@ impl TagPatterns {
         Self::at(patterns, &Location::caller())
     }
 
+    /// As [`new`](Self::new), for patterns from elsewhere: `origin` names the place, such as an
+    /// environment variable.
+    ///
+    /// # Errors
+    /// The first pattern that cannot be used.
+    pub fn of_origin<S: AsRef<str>>(
+        origin: &str,
+        patterns: impl IntoIterator<Item = S>,
+    ) -> Result<Self, PatternError> {
+        Self::at(patterns, &Location::new(origin.into(), 1, 1))
+    }
+
     pub(crate) fn at<S: AsRef<str>>(
         patterns: impl IntoIterator<Item = S>,
         location: &Location,

@@ -74,7 +74,7 @@ impl Diagnostic {
         &self.location
     }
 
-    /// What to do about it, if that can be told.
+    /// What to do about it, if it is known.
     pub fn help(&self) -> Option<&str> {
         self.help.as_deref()
     }

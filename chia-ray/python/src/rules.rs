@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use chia_bypass::{Bypass, Gate, Reason, With, decide_write};
+use chia_bypass::{Bypass, Gate, Reason, With};
 use chia_config::{CacheRule, Config, Diagnostic};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
@@ -105,14 +105,16 @@ impl Rules {
     #[pyo3(signature = (function, tag = None))]
     fn explain(&self, function: &str, tag: Option<&str>) -> (String, String) {
         let bypass = self.read();
-        let write = decide_write(bypass.config(), function, tag).reason().to_string();
-        (bypass.decide(function, tag).reason().to_string(), write)
+        let decision = bypass.decide(function, tag);
+        let write = bypass.decide_write(decision.reason()).reason().to_string();
+        (decision.reason().to_string(), write)
     }
 
     /// Whether the result of a call is written to the cache.
     #[pyo3(signature = (function, tag = None))]
     fn writes(&self, function: &str, tag: Option<&str>) -> bool {
-        tag.is_some() && decide_write(self.read().config(), function, tag).write()
+        let bypass = self.read();
+        tag.is_some() && bypass.decide_write(bypass.decide(function, tag).reason()).write()
     }
 
     /// Whether any cache rule is on.
@@ -189,7 +191,7 @@ impl Decision {
             notice,
         };
         match decision {
-            chia_bypass::Decision::Run(_) => settled,
+            chia_bypass::Decision::Run(_) | chia_bypass::Decision::Fail(_) => settled,
             chia_bypass::Decision::Ask(pending) => Self {
                 data: pending.data().map(Into::into),
                 condition: Some(pending.condition().clone_ref(py)),

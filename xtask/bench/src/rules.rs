@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use chia_bypass::{Bypass, decide_write};
+use chia_bypass::Bypass;
 use chia_config::{BypassRule, CacheRule, Config};
 use regex::RegexSet;
 
@@ -29,9 +29,11 @@ pub fn run(report: &mut Report) -> anyhow::Result<()> {
     );
     report.add(Figure::alone("function not listed", "ns", unlisted).aim(Aim::AtMost(50.0)));
     report.add(Figure::alone("function listed, call without a tag", "ns", listed));
+    let decided = bypass.decide("simulate", Some("iter3_call15"));
+    let undecided = bypass.decide(name, Some("iter3_call15"));
     let (write, skip) = compare(
-        || decide_write(bypass.config(), black_box("simulate"), black_box(Some("iter3_call15"))),
-        || decide_write(bypass.config(), black_box(name), black_box(Some("iter3_call15"))),
+        || bypass.decide_write(black_box(decided.reason())),
+        || bypass.decide_write(black_box(undecided.reason())),
     );
     report.add(Figure::alone("cache: a result to write", "ns", write));
     report.add(Figure::alone("cache: function not listed", "ns", skip).aim(Aim::AtMost(50.0)));

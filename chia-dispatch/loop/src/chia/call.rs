@@ -5,7 +5,7 @@ use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use chia_bypass::{Decision, Gate, Reason, With, decide_write};
+use chia_bypass::{Decision, Gate, Outcome, Reason, With};
 use chia_dispatch::backend::{Placement, Task};
 use chia_dispatch::{Error, ErrorKind, Resources, Result, guarded};
 use chia_services::codec::Value;
@@ -101,8 +101,8 @@ impl<R: Value> Call<R> {
         let args = args.map_err(failed)?;
         let rules = chia.rules();
         let site = CallSite { chia: &chia, rules: &rules, function, tag: tag.as_deref() };
-        let action = site.decide(&args).await.map_err(failed)?;
-        let envelope = Envelope::new(tag.as_deref(), action, site.keeps(), &args);
+        let (action, keeps) = site.decide(&args).await.map_err(failed)?;
+        let envelope = Envelope::new(tag.as_deref(), action, keeps, &args);
         let payload = envelope.encode().map_err(failed)?;
         if options.name.is_empty() {
             function.clone_into(&mut options.name);
@@ -132,8 +132,9 @@ struct CallSite<'a> {
 }
 
 impl CallSite<'_> {
-    /// Run or replace, and why: asks the condition where the rules leave it the last word (R5).
-    async fn decide(&self, args: &[Slot]) -> Result<Action> {
+    /// Runs or replaces the call, and says whether its result is written: asks the condition where
+    /// the rules leave it the last word (R5).
+    async fn decide(&self, args: &[Slot]) -> Result<(Action, bool)> {
         let decision = match self.rules.bypass.decide(self.function, self.tag) {
             Decision::Ask(pending) => {
                 let condition = pending.condition();
@@ -151,22 +152,25 @@ impl CallSite<'_> {
         let span = tracing::Span::current();
         span.record("decision", tracing::field::display(decision.reason()));
         self.notice(decision.reason())?;
-        Ok(match decision {
+        let keeps = self.keeps(decision.reason());
+        let action = match decision {
             Decision::Replace(replacement) => match replacement.with() {
                 With::Provider(Replacement::Provider(_), _) => Action::Provider,
                 With::Provider(Replacement::Replay { or_fail }, _) => {
-                    Action::Replay { or_fail: *or_fail }
+                    Action::Replay { or_fail: *or_fail || replacement.must_hit() }
                 }
                 With::Data(_) => Action::File,
             },
-            Decision::Run(_) | Decision::Ask(_) => Action::Run,
-        })
+            Decision::Run(_) | Decision::Ask(_) | Decision::Fail(_) => Action::Run,
+        };
+        Ok((action, keeps))
     }
 
     /// A bypassed function with nothing to replace it runs for real, and says so once; under strict
-    /// rules it never runs (R8).
+    /// rules, and in a run that demands replacements, it never runs (R8).
     fn notice(&self, reason: &Reason<'_>) -> Result<()> {
-        if self.rules.data.strict && reason.gate() == Gate::NoReplacement {
+        let unreplaced = reason.gate() == Gate::NoReplacement && reason.overridden().is_none();
+        if (unreplaced && self.rules.data.strict) || reason.outcome() == Outcome::Fail {
             return Err(Error::new(ErrorKind::Config, reason.to_string()));
         }
         if self.rules.bypass.first_notice(reason) {
@@ -176,11 +180,11 @@ impl CallSite<'_> {
     }
 
     /// Whether the result goes into the cache (R11).
-    fn keeps(&self) -> bool {
-        if self.rules.data.cache.is_none() {
+    fn keeps(&self, reason: &Reason<'_>) -> bool {
+        if self.rules.data.cache.is_none() || self.tag.is_none() {
             return false;
         }
-        let decision = decide_write(&self.rules.data.config, self.function, self.tag);
+        let decision = self.rules.bypass.decide_write(reason);
         tracing::Span::current().record("cache", tracing::field::display(decision.reason()));
         decision.write()
     }

@@ -68,7 +68,10 @@ impl Rules {
     fn compile(data: RulesData, shared: Shared) -> Self {
         let mut bypass = Bypass::new(Arc::clone(&data.config));
         for (function, replacement) in &data.replacements {
-            bypass.set_provider(function, replacement.clone());
+            match replacement {
+                Replacement::Replay { .. } => bypass.set_replay(function, replacement.clone()),
+                Replacement::Provider(_) => bypass.set_provider(function, replacement.clone()),
+            };
         }
         for (function, condition) in &data.conditions {
             bypass.set_condition(function, condition.clone());

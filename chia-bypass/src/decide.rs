@@ -1,0 +1,197 @@
+//! The decision for one call.
+
+use chia_config::{TagMatch, TagPatterns};
+
+use crate::Mode;
+use crate::bypass::{Bypass, Found, Marked};
+use crate::decision::{Decision, PendingDecision, Replacement, With};
+use crate::reason::{Gate, Override, Reason, Section};
+use crate::usage::{Mark, RuleMarks};
+
+use chia_config::BypassRule;
+
+/// A call, as the rules see it.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) function: &'a str,
+    pub(crate) tag: Option<&'a str>,
+    /// Whether the call itself asks to run.
+    pub(crate) fresh: bool,
+    /// Whether the first call to run has been decided.
+    pub(crate) from_reached: bool,
+}
+
+/// What replaces a call, before the patterns and the condition were asked.
+struct Candidate<'a, P> {
+    with: With<'a, P>,
+    gate: Gate,
+    used: &'a Mark,
+}
+
+impl<P, C> Bypass<P, C> {
+    /// Decides one call. Total: it never fails, blocks, or looks at anything but the rules.
+    ///
+    /// The gates, in this order: the function's rule is on; there is a provider or a
+    /// `data:` file (a provider wins); the patterns, if any, match the tag; the condition,
+    /// if there is one, agrees. Only the last is left to the caller, as
+    /// [`Decision::Ask`]. Then the [settings](crate::RunSettings) of the run have their say.
+    pub fn decide<'a>(&'a self, function: &'a str, tag: Option<&'a str>) -> Decision<'a, P, C> {
+        let from_reached = self.pass_from(tag);
+        self.judge(Call { function, tag, fresh: false, from_reached }, true)
+    }
+
+    /// As [`decide`](Self::decide), for a call that runs again if it would be replayed from the
+    /// cache.
+    pub fn decide_fresh<'a>(
+        &'a self,
+        function: &'a str,
+        tag: Option<&'a str>,
+    ) -> Decision<'a, P, C> {
+        let from_reached = self.pass_from(tag);
+        self.judge(Call { function, tag, fresh: true, from_reached }, true)
+    }
+
+    /// Whether the first call to run has been reached, with this call.
+    #[inline]
+    fn pass_from(&self, tag: Option<&str>) -> bool {
+        let Some(from) = self.settings.from() else {
+            return false;
+        };
+        if !self.from_reached.get() && from.matches(tag).is_some() {
+            self.from_reached.set();
+        }
+        self.from_reached.get()
+    }
+
+    /// The decision. Marks the parts of the rules that the call met, if `marks` says so.
+    pub(crate) fn judge<'a>(&'a self, call: Call<'a>, marks: bool) -> Decision<'a, P, C> {
+        let mut reason = Reason::new(Section::Bypass, call.function, call.tag);
+        let found = self.look_up(call.function);
+        let Some(listed) = found.part(|entry| entry.bypass.as_ref()) else {
+            return Decision::Run(reason);
+        };
+        let rule = &listed.rule;
+        let recorded = marks.then_some(&listed.marks);
+        recorded.inspect(|marks| marks.met.set());
+        reason.rule = Some(rule.location());
+        if !rule.enabled() {
+            return Decision::Run(reason.at(Gate::Off));
+        }
+        let Some(candidate) = candidate(&found, listed) else {
+            return self.unreplaced(reason, rule);
+        };
+        if !tag_gate(rule.tags(), call.tag, recorded, &mut reason) {
+            return Decision::Run(reason);
+        }
+        let condition = found.part(|entry| entry.condition.as_ref());
+        reason.gate = condition.map_or(candidate.gate, |_| Gate::WouldAskCondition);
+        if self.overrides(&call, candidate.gate, marks, &mut reason) {
+            return Decision::Run(reason);
+        }
+        let Candidate { with, gate, used } = candidate;
+        let used = marks.then_some(used);
+        match condition {
+            Some(condition) => {
+                marks.then(|| condition.asked.set());
+                let replacement = Replacement::new(with, reason);
+                Decision::Ask(PendingDecision::new(&condition.value, replacement, gate, used))
+            }
+            None => {
+                used.inspect(|used| used.set());
+                Decision::Replace(Replacement::new(with, reason))
+            }
+        }
+    }
+
+    /// A rule that is on, with nothing to replace the call. It runs, but where the mode says
+    /// that it must be replaced.
+    fn unreplaced<'a>(&self, mut reason: Reason<'a>, rule: &'a BypassRule) -> Decision<'a, P, C> {
+        let mode = match self.settings.mode() {
+            Mode::Replay => Override::Replay,
+            Mode::Record => Override::Record,
+            Mode::Off => Override::Off,
+            Mode::Auto | Mode::Refresh => return Decision::Run(reason.at(Gate::NoReplacement)),
+        };
+        if !tag_gate(rule.tags(), reason.tag, None, &mut reason) {
+            return Decision::Run(reason);
+        }
+        let reason = Reason { overridden: Some(mode), ..reason.at(Gate::NoReplacement) };
+        match mode {
+            Override::Replay => Decision::Fail(reason),
+            _ => Decision::Run(reason),
+        }
+    }
+
+    /// Whether the settings of the run make a call run that the rules replace. `reason` says
+    /// why, and also where a replay must find its value.
+    fn overrides(&self, call: &Call<'_>, gate: Gate, marks: bool, reason: &mut Reason<'_>) -> bool {
+        let replays = gate == Gate::Replay;
+        let rerun = || self.settings.rerun().is_some_and(|rerun| rerun.matches(call.tag).is_some());
+        let overridden = match self.settings.mode() {
+            Mode::Off => Override::Off,
+            Mode::Record => Override::Record,
+            _ if !replays => return false,
+            _ if call.fresh => Override::Fresh,
+            _ if rerun() => {
+                marks.then(|| self.rerun_used.set());
+                Override::Rerun
+            }
+            _ if call.from_reached => Override::From,
+            Mode::Refresh => Override::Refresh,
+            Mode::Replay => Override::Replay,
+            Mode::Auto => return false,
+        };
+        reason.overridden = Some(overridden);
+        overridden != Override::Replay
+    }
+}
+
+fn candidate<'a, P, C>(
+    found: &Found<'a, P, C>,
+    listed: &'a Marked<BypassRule>,
+) -> Option<Candidate<'a, P>> {
+    let data = listed.rule.data();
+    if let Some(provider) = found.part(|entry| entry.provider.as_ref()) {
+        let gate = if provider.replays { Gate::Replay } else { Gate::Provider };
+        let with = With::Provider(&provider.value, data);
+        return Some(Candidate { with, gate, used: &provider.used });
+    }
+    let with = With::Data(data?);
+    Some(Candidate { with, gate: Gate::Data, used: &listed.marks.data })
+}
+
+/// Whether the patterns of a rule match the tag. `reason` says which one did, or why none.
+#[inline]
+pub(crate) fn tag_gate<'a>(
+    tags: Option<&'a TagPatterns>,
+    tag: Option<&str>,
+    marks: Option<&RuleMarks>,
+    reason: &mut Reason<'a>,
+) -> bool {
+    let Some(tags) = tags else {
+        return true;
+    };
+    let (gate, index) = match tags.evaluate(tag) {
+        TagMatch::Matched(index) => (None, Some(index)),
+        TagMatch::Untagged => (Some(Gate::TagMissing), None),
+        TagMatch::GaveUp(index) => (Some(Gate::PatternGaveUp), Some(index)),
+        _ => (Some(Gate::TagNoMatch), None),
+    };
+    reason.pattern = index.and_then(|index| tags.patterns().get(index));
+    reason.gate = gate.unwrap_or(reason.gate);
+    if let Some(marks) = marks {
+        mark(marks, gate, index, tag);
+    }
+    gate.is_none()
+}
+
+fn mark(marks: &RuleMarks, gate: Option<Gate>, index: Option<usize>, tag: Option<&str>) {
+    match (gate, index.and_then(|index| marks.patterns.get(index)), tag) {
+        (None, Some(pattern), _) => pattern.set(),
+        (Some(Gate::TagNoMatch), _, Some(tag)) if marks.unmatched.get().is_none() => {
+            // Of two tags at once, either is a good example.
+            let _ = marks.unmatched.set(tag.into());
+        }
+        _ => {}
+    }
+}
