@@ -6,6 +6,7 @@ use crate::cache;
 use crate::dispatch;
 use crate::python;
 use crate::ray;
+use crate::record;
 use crate::report::Report;
 use crate::rules;
 
@@ -59,6 +60,11 @@ pub const GROUPS: &[Group] = &[
         name: "dispatch",
         about: "a call on the in-process backend, beside a bare tokio::spawn",
         run: dispatch::run,
+    },
+    Group {
+        name: "record",
+        about: "the record of a run: what a call costs its caller",
+        run: record::run,
     },
     Group {
         name: "python",

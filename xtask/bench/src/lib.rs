@@ -24,6 +24,7 @@ pub mod groups;
 pub mod machine;
 pub mod python;
 pub mod ray;
+pub mod record;
 pub mod report;
 pub mod rules;
 pub mod timing;

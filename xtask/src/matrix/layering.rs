@@ -32,6 +32,7 @@ const LAYERS: &[Layer] = &[
     layer("chia-local", &[REDB, YAML, REGEX, PICKLE, RAY]),
     layer("chia-wire", &[REDB, YAML, REGEX, PICKLE, RAY]),
     layer("chia-pool", &[REDB, YAML, REGEX, PICKLE, RAY]),
+    layer("chia-record", &[TOKIO, REDB, YAML, REGEX, PICKLE, RAY]),
     layer("chia-services", &[YAML, REGEX, RAY]),
     layer("chia-loop", &[RAY]),
     Layer {
