@@ -66,7 +66,7 @@ pub struct Job {
 
 /// What runs bodies that are not in the program: on Ray, functions in Python. A worker has one or not.
 #[async_trait]
-pub trait Foreign: Send + Sync + 'static {
+pub trait ForeignRunner: Send + Sync + 'static {
     /// Runs a body by its full name, with its encoded arguments, and returns its encoded result: within
     /// the task that asks, on its worker, with what it holds. The rules of its calls are the task's.
     ///
@@ -82,10 +82,10 @@ pub struct TaskContext {
     backend: Arc<dyn Backend>,
     place: Arc<Place>,
     cancelled: Arc<AtomicBool>,
-    foreign: Option<Arc<dyn Foreign>>,
+    foreign: Option<Arc<dyn ForeignRunner>>,
 }
 
-/// The error of a body that is not in this program, on a backend without a [`Foreign`].
+/// The error of a body that is not in this program, on a backend without a [`ForeignRunner`].
 #[must_use]
 pub fn no_foreign(name: &str) -> crate::Error {
     let message = format!(
@@ -116,13 +116,13 @@ impl TaskContext {
 
     /// The same context for a worker that runs bodies of other languages.
     #[must_use]
-    pub fn with_foreign(self, foreign: Arc<dyn Foreign>) -> Self {
+    pub fn with_foreign(self, foreign: Arc<dyn ForeignRunner>) -> Self {
         Self { foreign: Some(foreign), ..self }
     }
 
     /// What runs bodies of other languages, if this worker has it.
     #[must_use]
-    pub fn foreign(&self) -> Option<&Arc<dyn Foreign>> {
+    pub fn foreign(&self) -> Option<&Arc<dyn ForeignRunner>> {
         self.foreign.as_ref()
     }
 

@@ -10,6 +10,6 @@ pub use backend::Backend;
 #[cfg(feature = "mock")]
 pub use backend::MockBackend;
 pub use error::{Error, ErrorKind, Result};
-pub use host::{Actor, Foreign, Host, Job, Place, TaskContext, no_foreign};
+pub use host::{Actor, ForeignRunner, Host, Job, Place, TaskContext, no_foreign};
 pub use panics::guarded;
 pub use resources::{Amount, CPU, GPU, MEMORY, Resources};

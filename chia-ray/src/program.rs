@@ -9,12 +9,12 @@ use chia_dispatch::Host;
 /// only what workers need as well, such as a `tracing` subscriber that writes to standard error. What
 /// tasks print reaches the driver's terminal, with the task's name, process and node.
 ///
-/// `host` is what tasks are run with: a `Registry` of chia-dispatch.
+/// `host` is what tasks are run with: the `Worker` of chia-loop.
 ///
 /// ```no_run
 /// use std::sync::Arc;
 ///
-/// use chia_loop::{Chia, Function, Registry, Result};
+/// use chia_loop::{Chia, Function, Registry, Result, Worker};
 /// use chia_ray::{RayBackend, RayOptions};
 ///
 /// fn add(x: i64, y: i64) -> i64 {
@@ -23,9 +23,9 @@ use chia_dispatch::Host;
 /// static ADD: Function<(i64, i64), i64> = Function::new("add", &add).resources(&[("cpu", 1.0)]);
 ///
 /// fn main() -> Result<()> {
-///     chia_ray::main(Registry::new().function(&ADD), async |registry| {
+///     chia_ray::main(Worker::new(Registry::new().function(&ADD)), async |worker| {
 ///         let ray = RayBackend::connect(RayOptions::auto()).await?;
-///         let chia = Chia::builder(registry).backend(Arc::new(ray)).start().await?;
+///         let chia = Chia::builder(worker).backend(Arc::new(ray)).start().await?;
 ///         let sum = chia.call(&ADD, (1, 2)).tag("first").dispatch().await?.get().await?;
 ///         assert_eq!(sum, 3);
 ///         chia.shutdown().await

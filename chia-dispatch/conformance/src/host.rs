@@ -18,14 +18,14 @@ use super::script::{ACTOR, ECHO, SCRIPT, Script, Seen, Step, echo, push};
 pub fn host() -> Arc<dyn Host> {
     Arc::new(KitHost {
         #[cfg(feature = "loop")]
-        program: super::program::registry(),
+        program: chia_loop::Worker::new(super::program::registry()),
     })
 }
 
 struct KitHost {
     /// Runs everything but the kit's own entries and actors.
     #[cfg(feature = "loop")]
-    program: chia_loop::Registry,
+    program: chia_loop::Worker,
 }
 
 #[async_trait]
@@ -44,7 +44,7 @@ impl Host for KitHost {
                 Ok(run.out.into())
             }
             #[cfg(feature = "loop")]
-            _ if self.program.function_names().any(|name| name == job.entry) => {
+            _ if self.program.registry().function_names().any(|name| name == job.entry) => {
                 self.program.run(job, context).await
             }
             other => Err(unknown("task", other)),

@@ -1,15 +1,13 @@
 //! What travels of a call, and what comes back. Backends see both as opaque bytes.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bytes::Bytes;
 use chia_dispatch::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::outcome::Outcome;
 use crate::registry::Slot;
-use crate::summary::Tally;
 
 /// A call on its way to a worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,72 +85,6 @@ impl<'a> Envelope<'a> {
         };
         self.args.iter().map(resolve).collect()
     }
-}
-
-/// How a call came to its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// The function's body ran.
-    Ran,
-    /// A provider stood in.
-    Provider,
-    /// A recorded file was served.
-    File,
-    /// The cached value was served.
-    Replayed,
-}
-
-impl Source {
-    /// The source in a word: `ran`, `provider`, `file`, `replayed`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ran => "ran",
-            Self::Provider => "provider",
-            Self::File => "file",
-            Self::Replayed => "replayed",
-        }
-    }
-}
-
-/// What became of a result's way into the cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CacheWrite {
-    /// The rules keep no result of this call.
-    NotAsked,
-    /// It was stored.
-    Stored,
-    /// It was there already; its recency was refreshed.
-    Refreshed,
-    /// A real result is there, and this one is a replacement: the real one was kept.
-    KeptReal,
-    /// It is larger than the whole budget.
-    TooLarge,
-    /// The write failed or timed out; the call did not.
-    Failed,
-    /// Writes are suspended after repeated time-outs.
-    Suspended,
-}
-
-/// How a call went, as its worker saw it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// How the call came to its value.
-    pub source: Source,
-    /// How long the body, provider, file server or cache took.
-    pub took: Duration,
-    /// The compute time that a replayed entry once cost.
-    pub saved: Duration,
-    /// What became of the result's way into the cache.
-    pub write: CacheWrite,
-    /// The node that it ran on.
-    pub node: String,
-    /// The process that it ran in.
-    pub pid: u32,
-    /// The calls that this one made in turn, by function.
-    pub nested: BTreeMap<String, Tally>,
 }
 
 /// A result as it travels: the encoded value, then how it came about.

@@ -1,12 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod breaker;
+mod builder;
 mod chia;
 mod envelope;
+mod outcome;
 mod registry;
+mod ruleset;
+mod state;
 mod summary;
 mod worker;
 
-pub use chia::{Call, Chia, ChiaBuilder, Handle, block_on};
+pub use builder::ChiaBuilder;
+pub use chia::{Call, Chia, Handle, block_on};
 pub use chia_dispatch::{
     Amount, Backend, CPU, Error, ErrorKind, GPU, MEMORY, Place, Resources, Result,
 };
@@ -15,11 +21,12 @@ pub use chia_local::LocalBackend;
 pub use chia_services::{
     Blob, CacheClient, CacheEntry, CacheOptions, FileClient, FileServerStats, Value, decode, encode,
 };
-pub use envelope::{CacheWrite, Outcome, Source};
+pub use outcome::{CacheWrite, Outcome, Source, Tally};
 pub use registry::{
     Arguments, Condition, Function, IntoArg, IntoArguments, Provider, Registry, Shown, Site,
 };
-pub use summary::{Summary, Tally};
+pub use summary::Summary;
+pub use worker::Worker;
 
 /// The store's own types, where they show in this API.
 pub mod cache {

@@ -6,78 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::envelope::{CacheWrite, Outcome, Source};
-
-/// What became of the calls of one function.
-///
-/// Calls whose result nobody asked for are counted in `calls` and nowhere else. The nested calls of a
-/// call that failed are not told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
-    /// Calls dispatched.
-    pub calls: u64,
-    /// The function's body ran.
-    pub ran: u64,
-    /// A provider stood in.
-    pub provided: u64,
-    /// A recorded file was served.
-    pub served: u64,
-    /// The cached value was served.
-    pub replayed: u64,
-    /// Results stored in the cache.
-    pub written: u64,
-    /// Results that were in the cache already, replayed ones among them.
-    pub refreshed: u64,
-    /// Results that were to be kept and were not: the write failed, timed out, was suspended, or the
-    /// value is larger than the cache.
-    pub unwritten: u64,
-    /// Calls that failed.
-    pub failed: u64,
-    /// The time that bodies and replacements took, from start to end: a body that waits for nested calls
-    /// counts its wait, and they count their own time again.
-    pub spent: Duration,
-    /// The compute time that the replayed results once cost.
-    pub saved: Duration,
-}
-
-impl Tally {
-    pub(crate) fn count(&mut self, outcome: &Outcome) {
-        match outcome.source {
-            Source::Ran => self.ran += 1,
-            Source::Provider => self.provided += 1,
-            Source::File => self.served += 1,
-            Source::Replayed => {
-                self.replayed += 1;
-                self.refreshed += 1;
-            }
-        }
-        match outcome.write {
-            CacheWrite::NotAsked | CacheWrite::KeptReal => {}
-            CacheWrite::Stored => self.written += 1,
-            CacheWrite::Refreshed => self.refreshed += 1,
-            CacheWrite::TooLarge | CacheWrite::Failed | CacheWrite::Suspended => {
-                self.unwritten += 1;
-            }
-        }
-        self.spent += outcome.took;
-        self.saved += outcome.saved;
-    }
-
-    /// Adds another tally to this one.
-    pub fn add(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.ran += other.ran;
-        self.provided += other.provided;
-        self.served += other.served;
-        self.replayed += other.replayed;
-        self.written += other.written;
-        self.refreshed += other.refreshed;
-        self.unwritten += other.unwritten;
-        self.failed += other.failed;
-        self.spent += other.spent;
-        self.saved += other.saved;
-    }
-}
+use crate::outcome::Tally;
 
 /// What a run did, function by function; nested calls are counted with the function they call.
 ///

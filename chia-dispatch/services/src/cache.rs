@@ -77,7 +77,7 @@ pub fn open_cache(init: Bytes, _context: TaskContext) -> Result<Box<dyn Actor>> 
 /// Serves a store that is open already, for hosts that use it in other ways as well.
 #[must_use]
 pub fn serve_cache(store: Store) -> Box<dyn Actor> {
-    Box::new(CacheActor { store, entrance: None })
+    Box::new(CacheActor { store: Some(store), entrance: None })
 }
 
 /// As [`serve_cache`], with a [`Door`] on an address of this machine, which is opened when somebody
@@ -85,12 +85,24 @@ pub fn serve_cache(store: Store) -> Box<dyn Actor> {
 #[must_use]
 pub fn serve_cache_at(store: Store, host: IpAddr, secret: Secret) -> Box<dyn Actor> {
     let entrance = Entrance { host, secret, door: OnceLock::new() };
-    Box::new(CacheActor { store, entrance: Some(entrance.into()) })
+    Box::new(CacheActor { store: Some(store), entrance: Some(entrance.into()) })
+}
+
+/// Closing a store writes what is pending, so the last one is dropped off the runtime's threads.
+impl Drop for CacheActor {
+    fn drop(&mut self) {
+        if let (Some(store), Ok(runtime)) =
+            (self.store.take(), tokio::runtime::Handle::try_current())
+        {
+            runtime.spawn_blocking(move || drop(store));
+        }
+    }
 }
 
 /// The actor itself: requests in, answers out.
 struct CacheActor {
-    store: Store,
+    /// Set until the actor is dropped.
+    store: Option<Store>,
     entrance: Option<Arc<Entrance>>,
 }
 
@@ -115,7 +127,8 @@ impl Entrance {
 #[async_trait]
 impl Actor for CacheActor {
     async fn call(&self, method: &str, payload: Bytes, args: Vec<Bytes>) -> Result<Bytes> {
-        let store = self.store.clone();
+        let closed = || Error::new(ErrorKind::Cache, "the cache is being closed");
+        let store = self.store.clone().ok_or_else(closed)?;
         let entrance = self.entrance.clone();
         let door = move |store: &Store| {
             Door::to_answer(entrance.as_deref().and_then(|entrance| entrance.door(store)))

@@ -10,7 +10,7 @@ use chia_dispatch::backend::{
     ActorCall, ActorRef, ActorSpec, Backend, Capabilities, Node, ObjectId, ObjectRef, Placement,
     Task, TaskOptions,
 };
-use chia_dispatch::{Error, ErrorKind, Foreign, Resources, Result};
+use chia_dispatch::{Error, ErrorKind, ForeignRunner, Resources, Result};
 
 use super::codec::Body;
 use super::frame::{Frame, Kind, protocol};
@@ -286,7 +286,7 @@ impl Backend for Client {
 }
 
 #[async_trait]
-impl Foreign for Client {
+impl ForeignRunner for Client {
     async fn run(&self, name: &str, args: Vec<Bytes>) -> Result<Bytes> {
         self.ask(Kind::Foreign, Body::new().blob(name).blobs(&args)).await
     }

@@ -12,13 +12,13 @@ mod work;
 
 use std::sync::Arc;
 
-use chia_loop::{Chia, Resources};
+use chia_loop::{Chia, Resources, Worker};
 use chia_ray::{RayBackend, RayOptions};
 use clap::Parser;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    chia_ray::main(work::registry(), async |registry| {
+    chia_ray::main(Worker::new(work::registry()), async |worker| {
         let args = common::Args::parse();
         let own = Resources::from([("cpu", 2.0), ("builder", 2.0), ("runner", 1.0)]);
         let options = match std::env::var_os("RAY_ADDRESS") {
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             None => RayOptions::private(own),
         };
         let ray = RayBackend::connect(options).await?;
-        let builder = Chia::builder(registry).backend(Arc::new(ray));
+        let builder = Chia::builder(worker).backend(Arc::new(ray));
         work::drive(&args, builder).await?.print(args.json)?;
         Ok(())
     })

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chia_conformance::Layout;
 use chia_dispatch::{Actor, Host, Job, TaskContext};
-use chia_loop::{Registry, Result};
+use chia_loop::{Result, Worker};
 use chia_ray::cluster::{Cluster, NodeSpec};
 use chia_ray::{RayBackend, RayOptions};
 use libtest_mimic::{Failed, Trial};
@@ -22,19 +22,22 @@ use crate::functions;
 
 /// What the worker processes of all tests run: our functions, and the conformance kit's script.
 pub(crate) fn host() -> Arc<dyn Host> {
-    Arc::new(TestHost { kit: chia_conformance::host(), registry: functions::registry() })
+    Arc::new(TestHost {
+        kit: chia_conformance::host(),
+        program: Worker::new(functions::registry()),
+    })
 }
 
 struct TestHost {
     kit: Arc<dyn Host>,
-    registry: Registry,
+    program: Worker,
 }
 
 #[async_trait]
 impl Host for TestHost {
     async fn run(&self, job: Job, context: TaskContext) -> Result<Bytes> {
-        match self.registry.function_names().any(|name| name == job.entry) {
-            true => self.registry.run(job, context).await,
+        match self.program.registry().function_names().any(|name| name == job.entry) {
+            true => self.program.run(job, context).await,
             false => self.kit.run(job, context).await,
         }
     }
@@ -43,7 +46,7 @@ impl Host for TestHost {
         match kind {
             COUNTER => Ok(Box::new(Counter::default())),
             own if own.starts_with("chia.") => {
-                Host::actor(&self.registry, kind, init, context).await
+                Host::actor(&self.program, kind, init, context).await
             }
             _ => self.kit.actor(kind, init, context).await,
         }

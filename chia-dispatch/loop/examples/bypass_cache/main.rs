@@ -13,17 +13,17 @@ mod work;
 
 use std::sync::Arc;
 
-use chia_loop::{Chia, LocalBackend, Resources};
+use chia_loop::{Chia, LocalBackend, Resources, Worker};
 use clap::Parser;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let args = common::Args::parse();
-    let registry = work::registry();
+    let worker = Worker::new(work::registry());
     let node = Resources::from([("cpu", 2.0), ("counter", 2.0)]);
-    let backend = LocalBackend::builder().node("head", node).start(Arc::new(registry.clone()))?;
-    let builder = Chia::builder(registry).backend(backend);
+    let backend = LocalBackend::builder().node("head", node).start(Arc::new(worker.clone()))?;
+    let builder = Chia::builder(worker).backend(backend);
     work::drive(&args, builder).await?.print(args.json)?;
     Ok(())
 }

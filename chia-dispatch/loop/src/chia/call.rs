@@ -11,9 +11,10 @@ use chia_dispatch::{Error, ErrorKind, Resources, Result, guarded};
 use chia_services::codec::Value;
 use tracing::Instrument;
 
-use super::{Chia, Handle, Replacement, Rules};
+use super::{Chia, Handle, run};
 use crate::envelope::{Action, Envelope};
-use crate::registry::{Asked, Callee, Slot};
+use crate::registry::{Callee, Slot};
+use crate::ruleset::{Replacement, Rules};
 
 /// A call that was not dispatched yet: give it a tag, override its options, then
 /// [`dispatch`](Self::dispatch) it, or `.await` it to dispatch and wait in one.
@@ -140,7 +141,7 @@ impl CallSite<'_> {
                 let condition = pending.condition();
                 let registered = self.chia.registry().find_condition(&condition.name)?;
                 let site = self.chia.site(self.function, self.tag, &condition.capture);
-                let asked = guarded(|| registered.body.ask(Asked { site, args }));
+                let asked = guarded(|| async { run(registered.body.invoke(site, args)?).await });
                 let answer = asked.await.map_err(|error| {
                     let message = format!("its condition `{}` failed", condition.name);
                     Error::new(error.kind(), message).with_source(error)

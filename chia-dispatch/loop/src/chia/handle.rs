@@ -12,7 +12,9 @@ use chia_dispatch::{Error, ErrorKind, Result};
 use chia_services::codec::{self, Value};
 
 use super::Chia;
-use crate::envelope::{Outcome, Reply};
+use crate::envelope::Reply;
+use crate::outcome::Outcome;
+use crate::registry::{IntoArg, Slot};
 
 /// The result of a dispatched call (R23).
 ///
@@ -126,6 +128,18 @@ impl Dispatched {
         if self.outcome.set(None).is_ok() {
             self.chia.count_failure(self.function);
         }
+    }
+}
+
+impl<T> IntoArg<T> for Handle<T> {
+    fn into_slot(self) -> Result<Slot> {
+        Ok(Slot::Object(self.object().clone()))
+    }
+}
+
+impl<T> IntoArg<T> for &Handle<T> {
+    fn into_slot(self) -> Result<Slot> {
+        Ok(Slot::Object(self.object().clone()))
     }
 }
 

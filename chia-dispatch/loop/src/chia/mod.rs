@@ -1,10 +1,9 @@
 //! The loop handle: rules, cache and backend in one hand.
 
-mod builder;
 mod call;
 pub(crate) mod current;
 mod handle;
-mod rules;
+mod run;
 mod select;
 
 use std::collections::BTreeMap;
@@ -13,30 +12,32 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use chia_dispatch::backend::{ActorRef, Backend};
-use chia_dispatch::{Error, ErrorKind, Foreign, Place, Result, TaskContext};
+use chia_dispatch::{Error, ErrorKind, ForeignRunner, Place, Result, TaskContext};
 use chia_services::codec::Value;
 use chia_services::{CacheClient, FileClient};
 
-pub use builder::ChiaBuilder;
 pub use call::Call;
 pub use current::block_on;
 pub use handle::Handle;
-pub(crate) use rules::{Replacement, Rules, lookup};
+pub(crate) use run::run;
 pub(crate) use select::check_signature;
 
-use crate::envelope::Outcome;
+use crate::outcome::{Outcome, Tally};
 use crate::registry::{Arguments, Function, IntoArguments, Registry, Signature, Site};
-use crate::summary::{Summary, Tally};
+use crate::ruleset::Rules;
+use crate::state::ProcessState;
+use crate::summary::Summary;
 
 /// What the author of a loop holds: it dispatches calls under the loop's rules.
 ///
-/// Made by [`Chia::builder`] in the driver; inside a task, [`Chia::current`] is the caller's, with
+/// Built by [`Chia::builder`] in the driver; inside a task, [`Chia::current`] is the caller's, with
 /// the caller's rules (R9). Cheap to clone; clones are one loop.
 #[derive(Clone)]
 pub struct Chia(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
+    state: Arc<ProcessState>,
     backend: Arc<dyn Backend>,
     rules: RwLock<Arc<Rules>>,
     tallies: Mutex<BTreeMap<String, Tally>>,
@@ -48,11 +49,6 @@ struct Inner {
 }
 
 impl Chia {
-    /// Starts a loop of a program's functions.
-    pub fn builder(registry: Registry) -> ChiaBuilder {
-        ChiaBuilder::new(registry)
-    }
-
     /// Inside a task: the loop that the task belongs to, under the caller's rules. What is selected
     /// on it holds for this task and its nested calls alone.
     #[must_use]
@@ -61,25 +57,32 @@ impl Chia {
     }
 
     /// The handle of a task.
-    pub(crate) fn in_task(registry: Registry, rules: Arc<Rules>, context: TaskContext) -> Self {
+    pub(crate) fn in_task(
+        registry: Registry,
+        state: Arc<ProcessState>,
+        rules: Arc<Rules>,
+        context: TaskContext,
+    ) -> Self {
         let backend = Arc::clone(context.backend());
-        Self::new(registry, backend, rules, Some(context), None)
+        Self::new(registry, state, backend, rules, Some(context), None)
     }
 
-    fn new(
+    pub(crate) fn new(
         registry: Registry,
+        state: Arc<ProcessState>,
         backend: Arc<dyn Backend>,
         rules: Arc<Rules>,
         context: Option<TaskContext>,
         files: Option<ActorRef>,
     ) -> Self {
-        registry.worker().learn(&rules);
+        state.learn(&rules);
         let cache = rules.data.cache.as_ref().map(|site| {
-            let line = site.door().map(|door| registry.worker().line(door));
+            let line = site.door().map(|door| state.line(door));
             CacheClient::reach(Arc::clone(&backend), site, line)
         });
         Self(Arc::new(Inner {
             registry,
+            state,
             backend,
             rules: RwLock::new(rules),
             tallies: Mutex::default(),
@@ -167,12 +170,16 @@ impl Chia {
     }
 
     /// Inside a task: what runs bodies of other languages, where there is such a thing.
-    pub(crate) fn foreign(&self) -> Option<&Arc<dyn Foreign>> {
+    pub(crate) fn foreign(&self) -> Option<&Arc<dyn ForeignRunner>> {
         self.0.context.as_ref()?.foreign()
     }
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.0.registry
+    }
+
+    pub(crate) fn state(&self) -> &ProcessState {
+        &self.0.state
     }
 
     pub(crate) fn rules(&self) -> Arc<Rules> {

@@ -7,9 +7,9 @@ use chia_bypass::Explanation;
 use chia_dispatch::{Error, ErrorKind, Result};
 use chia_services::codec::{self, Value};
 
-use super::rules::{Replacement, RulesData, Selected};
-use super::{Chia, Rules};
+use super::Chia;
 use crate::registry::{Arguments, Condition, Function, Provider, Signature};
+use crate::ruleset::{Replacement, Rules, RulesData, Selected};
 
 impl Chia {
     /// Serves a function from the cache where the rules bypass it: the cached value when it is
@@ -123,7 +123,7 @@ impl Chia {
     fn change_rules(&self, edit: impl FnOnce(&mut RulesData)) -> Result<()> {
         let mut rules = self.0.rules.write().unwrap_or_else(PoisonError::into_inner);
         let changed: Arc<Rules> = Arc::new(rules.change(edit)?);
-        self.registry().worker().learn(&changed);
+        self.state().learn(&changed);
         *rules = changed;
         Ok(())
     }

@@ -5,8 +5,6 @@ use chia_dispatch::backend::ObjectRef;
 use chia_dispatch::{Error, ErrorKind, Result};
 use chia_services::codec::{self, Value};
 
-use crate::chia::Handle;
-
 /// One argument of a call under way.
 #[derive(Clone, Debug)]
 pub enum Slot {
@@ -35,7 +33,7 @@ impl<T> Shown<T> {
     }
 }
 
-/// What may stand for a parameter of type `T`: a value, or the [`Handle`] of a call that returns one.
+/// What may stand for a parameter of type `T`: a value, or the [`Handle`](crate::Handle) of a call that returns one.
 pub trait IntoArg<T> {
     /// The argument as it travels.
     ///
@@ -47,18 +45,6 @@ pub trait IntoArg<T> {
 impl<T: Value> IntoArg<T> for T {
     fn into_slot(self) -> Result<Slot> {
         codec::encode(&self).map(Slot::Value)
-    }
-}
-
-impl<T> IntoArg<T> for Handle<T> {
-    fn into_slot(self) -> Result<Slot> {
-        Ok(Slot::Object(self.object().clone()))
-    }
-}
-
-impl<T> IntoArg<T> for &Handle<T> {
-    fn into_slot(self) -> Result<Slot> {
-        Ok(Slot::Object(self.object().clone()))
     }
 }
 

@@ -1,24 +1,23 @@
 //! Bodies over bytes: types are checked when a function is declared, and erased here.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use chia_dispatch::{Error, ErrorKind, Result, no_foreign};
+use chia_dispatch::{ForeignRunner, Result, no_foreign};
 use chia_services::codec::{self, Value};
 
 use super::args::{Arguments, Slot};
-use super::body::{Body, Invocation};
+use super::body::{Body, BoxError, Invocation};
 use super::site::Site;
-use crate::chia::{Chia, current};
 
 /// A call as a worker gets it.
 pub(crate) struct Call {
     pub(crate) args: Vec<Bytes>,
     /// Set for a provider.
     pub(crate) site: Option<Site>,
+    /// Runs bodies that are not in this program, where the worker can.
+    pub(crate) foreign: Option<Arc<dyn ForeignRunner>>,
 }
 
 /// The result of a body.
@@ -28,26 +27,26 @@ pub(crate) struct Encoded {
     pub(crate) took: Duration,
 }
 
-#[async_trait]
 pub(crate) trait ErasedCall: Send + Sync {
-    async fn call(&self, call: Call) -> Result<Encoded>;
-
-    /// Whether a kept value is of the type that this returns.
+    /// The body with its arguments, ready to run.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`] when it is not.
+    /// [`ErrorKind::Decode`](chia_dispatch::ErrorKind::Decode) for arguments of other types.
+    fn invoke(&self, call: Call) -> Result<Invocation<Encoded>>;
+
+    /// Whether a stored value is of the type that this returns.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`](chia_dispatch::ErrorKind::Decode) when it is not.
     fn check(&self, value: &Bytes) -> Result<()>;
 }
 
-/// What a condition is asked about.
-pub(crate) struct Asked<'a> {
-    pub(crate) site: Site,
-    pub(crate) args: &'a [Slot],
-}
-
-#[async_trait]
 pub(crate) trait ErasedCondition: Send + Sync {
-    async fn ask(&self, asked: Asked<'_>) -> Result<bool>;
+    /// The condition with what it is asked about, ready to run.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`](chia_dispatch::ErrorKind::Decode) for arguments of other types.
+    fn invoke(&self, site: Site, args: &[Slot]) -> Result<Invocation<bool>>;
 }
 
 struct FunctionCall<A: 'static, R: 'static>(Body<A, R>);
@@ -77,11 +76,10 @@ pub(crate) fn condition<A: Arguments>(
     Arc::new(ConditionCall::<A>(body))
 }
 
-#[async_trait]
 impl<A: Arguments, R: Value> ErasedCall for FunctionCall<A, R> {
-    async fn call(&self, call: Call) -> Result<Encoded> {
+    fn invoke(&self, call: Call) -> Result<Invocation<Encoded>> {
         let args = A::decode(&call.args)?;
-        finish(self.0.call(args)).await
+        Ok(encoded(self.0.call(args)))
     }
 
     fn check(&self, value: &Bytes) -> Result<()> {
@@ -89,29 +87,28 @@ impl<A: Arguments, R: Value> ErasedCall for FunctionCall<A, R> {
     }
 }
 
-#[async_trait]
 impl ErasedCall for ForeignCall {
-    async fn call(&self, call: Call) -> Result<Encoded> {
-        let Some(foreign) = Chia::current().and_then(|chia| chia.foreign().cloned()) else {
-            return Err(no_foreign(self.0));
-        };
-        let start = Instant::now();
-        let value = foreign.run(self.0, call.args).await?;
-        Ok(Encoded { value, took: start.elapsed() })
+    fn invoke(&self, call: Call) -> Result<Invocation<Encoded>> {
+        let name = self.0;
+        let runner = call.foreign.ok_or_else(|| no_foreign(name))?;
+        Ok(Invocation::Async(Box::pin(async move {
+            let start = Instant::now();
+            let value = runner.run(name, call.args).await?;
+            Ok(Encoded { value, took: start.elapsed() })
+        })))
     }
 
-    /// What the other language kept is its own: it may be more than this one can hold.
+    /// A value of another language is its own: it may be more than this one can represent.
     fn check(&self, _value: &Bytes) -> Result<()> {
         Ok(())
     }
 }
 
-#[async_trait]
 impl<A: Arguments, R: Value> ErasedCall for ProviderCall<A, R> {
-    async fn call(&self, call: Call) -> Result<Encoded> {
+    fn invoke(&self, call: Call) -> Result<Invocation<Encoded>> {
         let args = A::decode(&call.args)?;
         let site = call.site.expect("the worker sets the site of a provider");
-        finish(self.0.call((site, args))).await
+        Ok(encoded(self.0.call((site, args))))
     }
 
     fn check(&self, value: &Bytes) -> Result<()> {
@@ -119,58 +116,30 @@ impl<A: Arguments, R: Value> ErasedCall for ProviderCall<A, R> {
     }
 }
 
-#[async_trait]
 impl<A: Arguments> ErasedCondition for ConditionCall<A> {
-    async fn ask(&self, asked: Asked<'_>) -> Result<bool> {
-        let args = A::show(asked.args)?;
-        run(self.0.call((asked.site, args))).await
+    fn invoke(&self, site: Site, args: &[Slot]) -> Result<Invocation<bool>> {
+        let args = A::show(args)?;
+        Ok(self.0.call((site, args)))
     }
 }
 
-/// Runs a body and encodes what it returns.
-async fn finish<R: Value>(invocation: Invocation<R>) -> Result<Encoded> {
-    let start = Instant::now();
-    let value = run(invocation).await?;
-    let took = start.elapsed();
-    let mut encoded = Vec::new();
-    codec::encode_into(&value, &mut encoded)?;
-    Ok(Encoded { value: encoded.into(), took })
-}
-
-/// Runs a body: a blocking one where it stalls nobody.
-async fn run<R: Send + 'static>(invocation: Invocation<R>) -> Result<R> {
-    let result = match invocation {
-        Invocation::Async(future) => future.await,
-        Invocation::Blocking(body) => on_a_thread(current::inherit(body)).await?,
-    };
-    result.map_err(failed)
-}
-
-/// Runs a blocking body on a thread of its own. A pool of threads would do for bodies that end; a body
-/// that waits for a nested one needs a thread more, so that any limit would hang the run.
-async fn on_a_thread<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> Result<R> {
-    let runtime = tokio::runtime::Handle::current();
-    let (done, result) = tokio::sync::oneshot::channel();
-    let run = move || {
-        let _entered = runtime.enter();
-        // Nobody is there to tell when the call was cancelled.
-        drop(done.send(catch_unwind(AssertUnwindSafe(body))));
-    };
-    std::thread::Builder::new().name("chia-body".to_owned()).spawn(run).map_err(|error| {
-        let message = "no thread can be started for a blocking body";
-        Error::new(ErrorKind::Unavailable, message).with_source(error)
-    })?;
-    match result.await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(payload)) => resume_unwind(payload),
-        Err(_) => Err(Error::new(ErrorKind::ShutDown, "the body's thread ended without a result")),
+/// The same body, returning its result encoded.
+fn encoded<R: Value>(invocation: Invocation<R>) -> Invocation<Encoded> {
+    match invocation {
+        Invocation::Blocking(body) => Invocation::Blocking(Box::new(move || {
+            let start = Instant::now();
+            let value = body()?;
+            encode(&value, start.elapsed())
+        })),
+        Invocation::Async(future) => Invocation::Async(Box::pin(async move {
+            let start = Instant::now();
+            let value = future.await?;
+            encode(&value, start.elapsed())
+        })),
     }
 }
 
-/// The error of a body; one of ours keeps its kind, so that a nested failure stays what it was.
-fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    match error.downcast::<Error>() {
-        Ok(ours) => *ours,
-        Err(other) => Error::of(ErrorKind::TaskFailed, other),
-    }
+fn encode<R: Value>(value: &R, took: Duration) -> Result<Encoded, BoxError> {
+    let value = codec::encode(value)?;
+    Ok(Encoded { value, took })
 }

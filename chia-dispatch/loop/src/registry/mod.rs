@@ -21,15 +21,15 @@ use chia_services::codec::Value;
 
 pub(crate) use args::Slot;
 pub use args::{Arguments, IntoArg, IntoArguments, Shown};
-pub(crate) use erased::{Asked, Call, ErasedCall, ErasedCondition};
+pub(crate) use body::{BoxError, Invocation};
+pub(crate) use erased::{Call, Encoded, ErasedCall, ErasedCondition};
 pub(crate) use function::Callee;
 pub use function::Function;
 pub use replace::{Condition, Provider};
 pub use site::Site;
 
-use crate::worker::WorkerState;
-
-type ActorFactory = Arc<dyn Fn(Bytes, TaskContext) -> Result<Box<dyn Actor>> + Send + Sync>;
+pub(crate) type ActorFactory =
+    Arc<dyn Fn(Bytes, TaskContext) -> Result<Box<dyn Actor>> + Send + Sync>;
 
 /// A registered function, provider or condition with the types it was registered for.
 pub(crate) struct Registered<B: ?Sized> {
@@ -69,7 +69,7 @@ impl fmt::Display for Signature {
     }
 }
 
-/// All that a program can run. It is the [`Host`](chia_dispatch::Host) of its tasks.
+/// All that a program can run. A [`Worker`](crate::Worker) runs tasks with it.
 ///
 /// ```
 /// use chia_loop::{Function, Registry};
@@ -91,7 +91,6 @@ struct Entries {
     providers: BTreeMap<&'static str, Registered<dyn ErasedCall>>,
     conditions: BTreeMap<&'static str, Registered<dyn ErasedCondition>>,
     actors: BTreeMap<&'static str, ActorFactory>,
-    worker: Arc<WorkerState>,
 }
 
 impl Registry {
@@ -151,7 +150,7 @@ impl Registry {
     }
 
     /// Registers a kind of actor by its constructor, which gets the bytes of
-    /// [`ActorSpec::init`](chia_dispatch::backend::ActorSpec::init).
+    /// [`ActorSpec::init`](chia_dispatch::backend::ActorSpec::init) and may block.
     ///
     /// # Panics
     /// When another kind has this name.
@@ -182,18 +181,9 @@ impl Registry {
         find(&self.0.conditions, "condition", name)
     }
 
-    /// What the worker's side keeps between tasks.
-    pub(crate) fn worker(&self) -> &Arc<WorkerState> {
-        &self.0.worker
-    }
-
-    pub(crate) fn open_actor(
-        &self,
-        kind: &str,
-        init: Bytes,
-        context: TaskContext,
-    ) -> Result<Box<dyn Actor>> {
-        find(&self.0.actors, "kind of actor", kind)?(init, context)
+    /// The constructor of a kind of actor.
+    pub(crate) fn find_actor(&self, kind: &str) -> Result<&ActorFactory> {
+        find(&self.0.actors, "kind of actor", kind)
     }
 }
 

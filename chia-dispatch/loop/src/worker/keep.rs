@@ -1,12 +1,9 @@
 //! A result's way into the cache: before the caller can see it, bounded, never at the call's cost.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
 use chia_cache::{NewEntry, Origin, Written};
 
 use super::{Made, Running};
-use crate::envelope::{CacheWrite, Source};
+use crate::outcome::{CacheWrite, Source};
 
 impl Running<'_> {
     /// Writes a result under the call's tag (R12). Whatever goes wrong is told and counted (R13).
@@ -14,7 +11,7 @@ impl Running<'_> {
         let (Some(tag), Some(cache)) = (self.envelope.tag.as_deref(), self.chia.cache()) else {
             return CacheWrite::NotAsked;
         };
-        let breaker = &self.chia.registry().worker().breaker;
+        let breaker = &self.chia.state().breaker;
         if breaker.is_open() {
             return CacheWrite::Suspended;
         }
@@ -81,36 +78,6 @@ impl Running<'_> {
                 );
                 CacheWrite::Failed
             }
-        }
-    }
-}
-
-/// Suspends the use of the cache after two time-outs in a row, so that a dead cache holds no licences or GPUs.
-#[derive(Default)]
-pub(crate) struct Breaker(Mutex<BreakerState>);
-
-#[derive(Default)]
-struct BreakerState {
-    timeouts: u32,
-    open_until: Option<Instant>,
-}
-
-impl Breaker {
-    const TIMEOUTS: u32 = 2;
-    const SUSPENDED: Duration = Duration::from_secs(30);
-
-    pub(super) fn is_open(&self) -> bool {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.open_until.is_some_and(|until| Instant::now() < until)
-    }
-
-    pub(super) fn note(&self, timed_out: bool) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.timeouts = if timed_out { state.timeouts + 1 } else { 0 };
-        state.open_until =
-            (state.timeouts >= Self::TIMEOUTS).then(|| Instant::now() + Self::SUSPENDED);
-        if state.timeouts == Self::TIMEOUTS {
-            tracing::warn!("the cache is left alone for {:?}: it does not answer", Self::SUSPENDED);
         }
     }
 }

@@ -3,88 +3,94 @@
 mod keep;
 mod replace;
 
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chia_dispatch::backend::Shared;
 use chia_dispatch::{Actor, Error, ErrorKind, Host, Job, Result, TaskContext};
-use chia_services::{CacheLine, Door};
-use lru::LruCache;
 
-use crate::chia::{Chia, Rules, current};
-use crate::envelope::{Action, CacheWrite, Envelope, Outcome, Reply, Source};
-use crate::registry::{Call, Registry};
+use crate::chia::{Chia, current, run};
+use crate::envelope::{Action, Envelope, Reply};
+use crate::outcome::{CacheWrite, Outcome, Source};
+use crate::registry::{Call, Encoded, ErasedCall, Registry, Site};
+use crate::state::ProcessState;
 
-pub(crate) use keep::Breaker;
-
-/// Rules of this many loops stay compiled in one process.
-const RULES_KEPT: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
-
-/// The ways to this many caches stay open in one process.
-const LINES_KEPT: NonZeroUsize = NonZeroUsize::new(8).expect("8 is not zero");
-
-/// What a worker process keeps between tasks.
-pub(crate) struct WorkerState {
-    rules: Mutex<LruCache<u128, Arc<Rules>>>,
-    lines: Mutex<LruCache<Door, Arc<CacheLine>>>,
-    pub(crate) breaker: Breaker,
+/// What runs the tasks of a program: its [`Registry`], and what the process shares between tasks.
+///
+/// Backends take it as their [`Host`]. Cheap to clone; clones share everything.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use chia_loop::{Registry, Resources, Worker};
+/// # #[cfg(feature = "local")] {
+/// use chia_loop::LocalBackend;
+///
+/// let worker = Worker::new(Registry::new());
+/// let runtime = tokio::runtime::Runtime::new()?;
+/// let _entered = runtime.enter();
+/// let node = Resources::from([("cpu", 2.0), ("license", 1.0)]);
+/// let backend = LocalBackend::builder().node("here", node).start(Arc::new(worker))?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Worker {
+    registry: Registry,
+    state: Arc<ProcessState>,
 }
 
-impl Default for WorkerState {
-    fn default() -> Self {
-        Self {
-            rules: Mutex::new(LruCache::new(RULES_KEPT)),
-            lines: Mutex::new(LruCache::new(LINES_KEPT)),
-            breaker: Breaker::default(),
-        }
+impl Worker {
+    /// The worker of a program.
+    #[must_use]
+    pub fn new(registry: Registry) -> Self {
+        Self { registry, state: Arc::default() }
+    }
+
+    /// What the program registered.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn state(&self) -> &Arc<ProcessState> {
+        &self.state
     }
 }
 
-impl WorkerState {
-    /// The compiled rules of a task: compiled at their first task here, and never those of another.
-    fn rules(&self, shared: Option<&Shared>) -> Result<Arc<Rules>> {
-        let shared = shared
-            .ok_or_else(|| Error::new(ErrorKind::Protocol, "a task came without its rules"))?;
-        let known =
-            self.rules.lock().unwrap_or_else(PoisonError::into_inner).get(&shared.hash).cloned();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let rules = Arc::new(Rules::unpack(shared)?);
-        self.learn(&rules);
-        Ok(rules)
+impl From<Registry> for Worker {
+    fn from(registry: Registry) -> Self {
+        Self::new(registry)
     }
+}
 
-    /// The way through a cache's door, with its connections.
-    pub(crate) fn line(&self, door: Door) -> Arc<CacheLine> {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = door.clone();
-        Arc::clone(lines.get_or_insert(key, || Arc::new(CacheLine::new(Some(door)))))
-    }
-
-    /// Saves the compiling where driver and worker are one process.
-    pub(crate) fn learn(&self, rules: &Arc<Rules>) {
-        let mut known = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        known.put(rules.shared.hash, Arc::clone(rules));
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("registry", &self.registry).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl Host for Registry {
+impl Host for Worker {
     async fn run(&self, job: Job, context: TaskContext) -> Result<Bytes> {
-        let rules = self.worker().rules(job.shared.as_ref())?;
+        let rules = self.state.rules(job.shared.as_ref())?;
         let envelope = Envelope::decode(&job.payload)?;
         let args = envelope.arguments(&job.payload, job.args)?;
-        let chia = Chia::in_task(self.clone(), rules, context);
+        let chia = Chia::in_task(self.registry.clone(), Arc::clone(&self.state), rules, context);
         let task = Running { function: &job.entry, envelope, args, chia: chia.clone() };
         current::scope(chia, task.run()).await
     }
 
     async fn actor(&self, kind: &str, init: Bytes, context: TaskContext) -> Result<Box<dyn Actor>> {
-        self.open_actor(kind, init, context)
+        let open = Arc::clone(self.registry.find_actor(kind)?);
+        // Constructors block: opening a store waits for its lock and recovers.
+        match tokio::task::spawn_blocking(move || open(init, context)).await {
+            Ok(opened) => opened,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(Error::new(ErrorKind::ShutDown, "the runtime is shutting down")),
+        }
     }
 }
 
@@ -145,13 +151,19 @@ impl Running<'_> {
 
     async fn compute(&mut self) -> Result<Made> {
         let body = Arc::clone(&self.chia.registry().find_function(self.function)?.call.body);
-        let call = Call { args: std::mem::take(&mut self.args), site: None };
-        let encoded = body.call(call).await?;
+        let encoded = self.run_body(&*body, None).await?;
         Ok(Made {
             value: encoded.value,
             source: Source::Ran,
             took: encoded.took,
             saved: Duration::ZERO,
         })
+    }
+
+    /// Runs a function or, with a call context, a provider.
+    async fn run_body(&mut self, body: &dyn ErasedCall, site: Option<Site>) -> Result<Encoded> {
+        let args = std::mem::take(&mut self.args);
+        let foreign = self.chia.foreign().cloned();
+        run(body.invoke(Call { args, site, foreign })?).await
     }
 }

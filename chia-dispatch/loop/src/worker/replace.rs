@@ -8,9 +8,10 @@ use chia_dispatch::{Error, ErrorKind, Result};
 use chia_services::codec::{self, Blob};
 
 use super::{Made, Running};
-use crate::chia::{Replacement, check_signature, lookup};
-use crate::envelope::Source;
-use crate::registry::{Call, Signature};
+use crate::chia::check_signature;
+use crate::outcome::Source;
+use crate::registry::Signature;
+use crate::ruleset::{Replacement, lookup};
 
 impl Running<'_> {
     /// Asks the provider that the rules select (R6).
@@ -23,8 +24,8 @@ impl Running<'_> {
         let provider = self.chia.registry().find_provider(&selected.name)?;
         self.check(provider.signature, &selected.name)?;
         let site = self.chia.site(self.function, self.envelope.tag.as_deref(), &selected.capture);
-        let call = Call { args: std::mem::take(&mut self.args), site: Some(site) };
-        let encoded = Arc::clone(&provider.body).call(call).await?;
+        let provider = Arc::clone(&provider.body);
+        let encoded = self.run_body(&*provider, Some(site)).await?;
         Ok(Made {
             value: encoded.value,
             source: Source::Provider,
@@ -79,7 +80,7 @@ impl Running<'_> {
         let (Some(tag), Some(cache)) = (tag, self.chia.cache()) else {
             return Err(miss(&"the call has no tag, or the loop no cache"));
         };
-        let breaker = &self.chia.registry().worker().breaker;
+        let breaker = &self.chia.state().breaker;
         if breaker.is_open() {
             return Err(miss(&"the cache is left alone after repeated time-outs"));
         }

@@ -1,7 +1,7 @@
 //! Kept and replayed results.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chia_loop::cache::Origin;
 use chia_loop::{CacheOptions, CacheWrite, Chia, ErrorKind, Handle, Source};
@@ -150,6 +150,26 @@ async fn r16_a_second_run_finds_what_the_first_one_kept() {
     let chia = cached(RULES, dir.path()).await;
     chia.replay(&FRESH).unwrap();
     assert_eq!(chia.call(&FRESH, (0,)).tag("iter1_a").await.unwrap(), value);
+}
+
+/// Opening a store waits for its directory and recovers; tasks of the same thread go on meanwhile.
+#[tokio::test]
+async fn r18_opening_the_store_does_not_block_the_runtime() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("cache");
+    let holder =
+        chia_cache::Store::open(&place, chia_cache::Options::new("1 MB".parse().unwrap())).unwrap();
+    let wait = Duration::from_secs(2);
+    let cache = CacheOptions::new("1 MB", &place).lock_wait(wait);
+    let starting = tokio::spawn(builder().cache(cache).start());
+    let start = Instant::now();
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(start.elapsed() < wait, "blocked for {:?}", start.elapsed());
+    assert!(!starting.is_finished(), "the directory is held");
+    drop(holder);
+    starting.await.unwrap().expect("the directory is free");
 }
 
 async fn share(dir: &Path, size: &str) -> chia_loop::Result<(Chia, Chia)> {

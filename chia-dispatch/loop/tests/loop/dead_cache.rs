@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chia_dispatch::Actor;
 use chia_dispatch::backend::{ActorSpec, Concurrency, Lifetime, TaskOptions};
-use chia_loop::{Backend, CacheOptions, CacheWrite, Chia, LocalBackend, Resources, Result, Source};
+use chia_loop::{
+    Backend, CacheOptions, CacheWrite, Chia, LocalBackend, Resources, Result, Source, Worker,
+};
 
 use crate::program::{FRESH, registry};
 
@@ -27,9 +29,10 @@ impl Actor for Silent {
 #[tokio::test(flavor = "multi_thread")]
 async fn r12_a_silent_cache_holds_no_call_for_long_and_is_left_alone_after_two_time_outs() {
     let registry = registry().actor("silent", |_, _| Ok(Box::new(Silent) as Box<dyn Actor>));
+    let worker = Worker::new(registry);
     let head = Resources::from([("cpu", 1.0)]);
     let backend =
-        LocalBackend::builder().node("head", head).start(Arc::new(registry.clone())).unwrap();
+        LocalBackend::builder().node("head", head).start(Arc::new(worker.clone())).unwrap();
     let spec = ActorSpec {
         name: Some("chia.cache".to_owned()),
         kind: "silent".to_owned(),
@@ -43,7 +46,7 @@ async fn r12_a_silent_cache_holds_no_call_for_long_and_is_left_alone_after_two_t
     let dir = tempfile::tempdir().unwrap();
     let rules = "cache: {fresh: true}\nbypass: {fresh: true}\n";
     let config = chia_config::Config::parse(rules, "rules.yaml", dir.path()).unwrap();
-    let chia = Chia::builder(registry)
+    let chia = Chia::builder(worker)
         .backend(backend)
         .config(config)
         .cache(CacheOptions::new("1 MB", dir.path().join("cache")))

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use chia_dispatch::Actor;
 use chia_dispatch::backend::{ActorSpec, Concurrency, Lifetime, TaskOptions};
 use chia_loop::cache::{ByteSize, Durability};
-use chia_loop::{Backend, CacheOptions, CacheWrite, Chia, LocalBackend, Resources, Result, Source};
+use chia_loop::{
+    Backend, CacheOptions, CacheWrite, Chia, LocalBackend, Resources, Result, Source, Worker,
+};
 use chia_services::{CacheInit, serve_cache_at};
 
 use crate::program::{CACHE_HIT, FRESH, READ_CACHE, registry};
@@ -51,9 +53,10 @@ async fn start(dir: &Path, attached: Option<Bytes>, unanswered: &'static str) ->
         let (calls, attached) = (Arc::clone(&noted), attached.clone());
         Ok(Box::new(Noted { cache, calls, attached, unanswered }) as Box<dyn Actor>)
     });
+    let worker = Worker::new(registry);
     let head = Resources::from([("cpu", 2.0)]);
     let backend =
-        LocalBackend::builder().node("head", head).start(Arc::new(registry.clone())).unwrap();
+        LocalBackend::builder().node("head", head).start(Arc::new(worker.clone())).unwrap();
     let init = CacheInit {
         dir: dir.join("cache"),
         budget: ByteSize::new(1 << 30),
@@ -72,7 +75,7 @@ async fn start(dir: &Path, attached: Option<Bytes>, unanswered: &'static str) ->
     backend.actor(spec).await.unwrap();
     let config = chia_config::Config::parse(RULES, "rules.yaml", dir).unwrap();
     let options = CacheOptions::new("1 GB", init.dir);
-    let builder = Chia::builder(registry).backend(backend).config(config).cache(options);
+    let builder = Chia::builder(worker).backend(backend).config(config).cache(options);
     (builder.start().await.unwrap(), calls)
 }
 

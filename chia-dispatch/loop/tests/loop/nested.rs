@@ -1,6 +1,6 @@
 //! Calls made from inside tasks.
 
-use chia_loop::{Resources, Source};
+use chia_loop::{Resources, Source, Worker};
 
 use crate::program::{DEEP, FRESH, OUTER, OVERRIDES, builder, cached, with_rules};
 
@@ -31,7 +31,7 @@ async fn r09_rules_set_up_inside_a_task_end_with_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r22_blocking_bodies_nest_five_deep_on_one_cpu() {
     let head = Resources::from([("cpu", 1.0)]);
-    let host = std::sync::Arc::new(crate::program::registry());
+    let host = std::sync::Arc::new(Worker::new(crate::program::registry()));
     let backend = chia_local::LocalBackend::builder().node("head", head).start(host).unwrap();
     let chia = builder().backend(backend).start().await.unwrap();
     assert_eq!(chia.call(&DEEP, (5,)).await.unwrap(), 5);

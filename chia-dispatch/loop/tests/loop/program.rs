@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chia_local::LocalBackend;
 use chia_loop::{
     Backend, Blob, CacheOptions, Chia, ChiaBuilder, Condition, Error, Function, Provider, Registry,
-    Resources, Result, Shown, Site, block_on,
+    Resources, Result, Shown, Site, Worker, block_on,
 };
 
 fn add(x: i64, y: i64) -> i64 {
@@ -148,7 +148,7 @@ pub(crate) fn backend() -> Arc<dyn Backend> {
     let head = Resources::from([("cpu", 2.0), ("adder", 2.0)]);
     LocalBackend::builder()
         .node("head", head)
-        .start(Arc::new(registry()))
+        .start(Arc::new(Worker::new(registry())))
         .expect("a runtime is running")
 }
 

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use chia_loop::{Chia, Function, LocalBackend, Registry, Resources};
+use chia_loop::{Chia, Function, LocalBackend, Registry, Resources, Worker};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
@@ -45,15 +45,15 @@ pub(super) fn run(report: &mut Report, runtime: &Runtime) -> anyhow::Result<()> 
 }
 
 async fn start(cpus: Option<f64>) -> anyhow::Result<Chia> {
-    let registry = Registry::new().function(&NEXT).function(&WAIT);
-    let host = Arc::new(registry.clone());
+    let worker = Worker::new(Registry::new().function(&NEXT).function(&WAIT));
+    let host = Arc::new(worker.clone());
     let backend = match cpus {
         Some(cpus) => {
             LocalBackend::builder().node("head", Resources::from([("cpu", cpus)])).start(host)?
         }
         None => LocalBackend::machine(host)?,
     };
-    Ok(Chia::builder(registry).backend(backend).start().await?)
+    Ok(Chia::builder(worker).backend(backend).start().await?)
 }
 
 async fn called(chia: Chia, calls: usize, rounds: u64) {

@@ -25,7 +25,7 @@ const LARGE: u64 = 100_000_000;
 
 /// In a worker process of these benchmarks, runs its tasks and never returns.
 pub fn run_if_worker() {
-    chia_wire::run_if_worker(|| Arc::new(calls::registry()));
+    chia_wire::run_if_worker(|| Arc::new(chia_loop::Worker::new(calls::registry())));
 }
 
 /// Measures and adds the figures.

@@ -11,9 +11,9 @@ use chia_dispatch::backend::{ActorRef, Backend};
 use chia_dispatch::{Error, ErrorKind, Result};
 use chia_services::{CacheClient, CacheOptions, FileClient, FilesInit};
 
-use super::rules::RulesData;
-use super::{Chia, Rules};
-use crate::registry::Registry;
+use crate::chia::Chia;
+use crate::ruleset::{Rules, RulesData};
+use crate::worker::Worker;
 
 /// How long a worker waits for the cache before the call goes on without.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// a backend it runs in this process.
 #[must_use = "a loop starts with `start`"]
 pub struct ChiaBuilder {
-    registry: Registry,
+    worker: Worker,
     rules: RuleSource,
     backend: Option<Arc<dyn Backend>>,
     cache: Option<CacheOptions>,
@@ -38,10 +38,18 @@ enum RuleSource {
     Config(Arc<Config>),
 }
 
+impl Chia {
+    /// Starts a loop of a program's functions: takes its [`Registry`](crate::Registry), or the
+    /// [`Worker`] that a backend of this process has.
+    pub fn builder(worker: impl Into<Worker>) -> ChiaBuilder {
+        ChiaBuilder::new(worker.into())
+    }
+}
+
 impl ChiaBuilder {
-    pub(super) fn new(registry: Registry) -> Self {
+    fn new(worker: Worker) -> Self {
         Self {
-            registry,
+            worker,
             rules: RuleSource::None,
             backend: None,
             cache: None,
@@ -107,7 +115,7 @@ impl ChiaBuilder {
         self.check(&config)?;
         let backend = match self.backend {
             Some(backend) => backend,
-            None => default_backend(&self.registry)?,
+            None => default_backend(&self.worker)?,
         };
         let cache = match self.cache {
             Some(options) => Some(CacheClient::settle(Arc::clone(&backend), options).await?),
@@ -122,7 +130,8 @@ impl ChiaBuilder {
             strict: self.strict,
             ..RulesData::default()
         })?;
-        Ok(Chia::new(self.registry, backend, Arc::new(rules), None, files))
+        let (registry, state) = (self.worker.registry().clone(), Arc::clone(self.worker.state()));
+        Ok(Chia::new(registry, state, backend, Arc::new(rules), None, files))
     }
 
     fn load(&self) -> Result<Arc<Config>> {
@@ -138,7 +147,7 @@ impl ChiaBuilder {
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
-        let unknown = config.check_names(self.registry.function_names());
+        let unknown = config.check_names(self.worker.registry().function_names());
         if self.strict && !unknown.is_empty() {
             let lines: Vec<_> = unknown.iter().map(Diagnostic::to_string).collect();
             return Err(Error::new(ErrorKind::Config, lines.join("\n")));
@@ -159,13 +168,13 @@ fn unreadable(error: ConfigError) -> Error {
 }
 
 /// This machine, where the in-process backend is built in.
-fn default_backend(registry: &Registry) -> Result<Arc<dyn Backend>> {
+fn default_backend(worker: &Worker) -> Result<Arc<dyn Backend>> {
     #[cfg(feature = "local")]
-    return Ok(chia_local::LocalBackend::machine(Arc::new(registry.clone()))?);
+    return Ok(chia_local::LocalBackend::machine(Arc::new(worker.clone()))?);
     #[cfg(not(feature = "local"))]
     Err(Error::new(
         ErrorKind::Unavailable,
-        format!("{registry:?} has no backend: give one, or enable the feature `local`"),
+        format!("{worker:?} has no backend: give one, or enable the feature `local`"),
     ))
 }
 
@@ -193,6 +202,6 @@ fn fresh_number() -> u64 {
 
 impl fmt::Debug for ChiaBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChiaBuilder").field("registry", &self.registry).finish_non_exhaustive()
+        f.debug_struct("ChiaBuilder").field("worker", &self.worker).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,143 @@
+//! How calls went: the outcome of one, the tally of many.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How a call came to its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The function's body ran.
+    Ran,
+    /// A provider stood in.
+    Provider,
+    /// A recorded file was served.
+    File,
+    /// The cached value was served.
+    Replayed,
+}
+
+impl Source {
+    /// The source in a word: `ran`, `provider`, `file`, `replayed`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::Provider => "provider",
+            Self::File => "file",
+            Self::Replayed => "replayed",
+        }
+    }
+}
+
+/// What became of a result's way into the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheWrite {
+    /// The rules keep no result of this call.
+    NotAsked,
+    /// It was stored.
+    Stored,
+    /// It was there already; its recency was refreshed.
+    Refreshed,
+    /// A real result is there, and this one is a replacement: the real one was kept.
+    KeptReal,
+    /// It is larger than the whole budget.
+    TooLarge,
+    /// The write failed or timed out; the call did not.
+    Failed,
+    /// Writes are suspended after repeated time-outs.
+    Suspended,
+}
+
+/// How a call went, as its worker saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How the call came to its value.
+    pub source: Source,
+    /// How long the body, provider, file server or cache took.
+    pub took: Duration,
+    /// The compute time that a replayed entry once cost.
+    pub saved: Duration,
+    /// What became of the result's way into the cache.
+    pub write: CacheWrite,
+    /// The node that it ran on.
+    pub node: String,
+    /// The process that it ran in.
+    pub pid: u32,
+    /// The calls that this one made in turn, by function.
+    pub nested: BTreeMap<String, Tally>,
+}
+
+/// What became of the calls of one function.
+///
+/// Calls whose result nobody asked for are counted in `calls` and nowhere else. The nested calls of a
+/// call that failed are not told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Calls dispatched.
+    pub calls: u64,
+    /// The function's body ran.
+    pub ran: u64,
+    /// A provider stood in.
+    pub provided: u64,
+    /// A recorded file was served.
+    pub served: u64,
+    /// The cached value was served.
+    pub replayed: u64,
+    /// Results stored in the cache.
+    pub written: u64,
+    /// Results that were in the cache already, replayed ones among them.
+    pub refreshed: u64,
+    /// Results that were to be kept and were not: the write failed, timed out, was suspended, or the
+    /// value is larger than the cache.
+    pub unwritten: u64,
+    /// Calls that failed.
+    pub failed: u64,
+    /// The time that bodies and replacements took, from start to end: a body that waits for nested calls
+    /// counts its wait, and they count their own time again.
+    pub spent: Duration,
+    /// The compute time that the replayed results once cost.
+    pub saved: Duration,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, outcome: &Outcome) {
+        match outcome.source {
+            Source::Ran => self.ran += 1,
+            Source::Provider => self.provided += 1,
+            Source::File => self.served += 1,
+            Source::Replayed => {
+                self.replayed += 1;
+                self.refreshed += 1;
+            }
+        }
+        match outcome.write {
+            CacheWrite::NotAsked | CacheWrite::KeptReal => {}
+            CacheWrite::Stored => self.written += 1,
+            CacheWrite::Refreshed => self.refreshed += 1,
+            CacheWrite::TooLarge | CacheWrite::Failed | CacheWrite::Suspended => {
+                self.unwritten += 1;
+            }
+        }
+        self.spent += outcome.took;
+        self.saved += outcome.saved;
+    }
+
+    /// Adds another tally to this one.
+    pub fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.ran += other.ran;
+        self.provided += other.provided;
+        self.served += other.served;
+        self.replayed += other.replayed;
+        self.written += other.written;
+        self.refreshed += other.refreshed;
+        self.unwritten += other.unwritten;
+        self.failed += other.failed;
+        self.spent += other.spent;
+        self.saved += other.saved;
+    }
+}
