@@ -112,7 +112,7 @@ fn standing_still(state: &State) -> Vec<Doomed> {
     let mut pools = state.scheduler.empty_pools();
     let mut blocked = HashMap::new();
     for (_, held) in &state.leases {
-        if !held.is_actor && !held.waits.is_empty() {
+        if !held.is_actor() && !held.waits.is_empty() {
             held.grant.take_from(&mut pools, true);
             let hopes: Vec<_> = held.waits.iter().map(|wait| pending(&wait.target)).collect();
             blocked.insert(held.holder.id, (held, hopes));

@@ -292,9 +292,12 @@ impl Engine {
                 self.runtime.spawn(run.task(job, context).instrument(span));
             }
             JobKind::Actor(birth) => {
-                if let Some(held) = leased(&mut self.state().leases, key) {
-                    held.is_actor = true;
+                let mut state = self.state();
+                let State { scheduler, leases, .. } = &mut *state;
+                if let Some(held) = leased(leases, key) {
+                    scheduler.pin(&mut held.grant);
                 }
+                drop(state);
                 self.runtime.spawn(run.actor(birth, context).instrument(span));
             }
             // Calls go through their actor's inbox.
@@ -314,7 +317,7 @@ impl State {
     fn lease(&mut self, cell: Arc<Cell>, grant: Grant) -> Start {
         let place = Arc::clone(&grant.place);
         let holder = Arc::clone(&cell);
-        let held = Held { holder, grant, is_actor: false, waits: Vec::new() };
+        let held = Held { holder, grant, waits: Vec::new() };
         let key = Key { holder: cell.id, slot: self.leases.insert(held) };
         Start { cell, key, place }
     }

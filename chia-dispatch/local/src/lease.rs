@@ -29,15 +29,18 @@ pub(super) struct Key {
 pub(super) struct Held {
     pub(super) holder: Arc<Cell>,
     pub(super) grant: Grant,
-    /// Actors hold until someone ends them; no wait of theirs can keep that from happening.
-    pub(super) is_actor: bool,
     pub(super) waits: Vec<Arc<Wait>>,
 }
 
 impl Held {
     /// Whether others may have its `cpu` while it waits: a task's, not an actor's.
     pub(super) fn lends_cpu(&self) -> bool {
-        !self.is_actor
+        !self.is_actor()
+    }
+
+    /// Actors hold until someone ends them; no wait of theirs can keep that from happening.
+    pub(super) fn is_actor(&self) -> bool {
+        self.grant.is_pinned()
     }
 
     /// What it holds while it waits.

@@ -40,6 +40,15 @@ pub(crate) struct Grant {
     pub(crate) class: Arc<Class>,
     pub(crate) place: Arc<Place>,
     node: usize,
+    /// Whether an actor holds it, for as long as it pleases.
+    pinned: bool,
+}
+
+impl Grant {
+    /// Whether an actor holds it.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.pinned
+    }
 }
 
 /// Queues and nodes.
@@ -47,7 +56,10 @@ pub(crate) struct Grant {
 pub(crate) struct Scheduler<T> {
     nodes: Vec<Node>,
     names: Names,
+    /// What each node has free now.
     pools: Vec<Pool>,
+    /// What each node will have free once all tasks have ended: its capacity less what actors hold.
+    unpinned: Vec<Pool>,
     classes: Slab<Backlog<T>>,
     by_demand: HashMap<Resources, Vec<Arc<Class>>>,
     /// The slots of the classes that have something queued.
@@ -74,10 +86,11 @@ struct Backlog<T> {
 impl<T: Entry> Scheduler<T> {
     pub(crate) fn new(nodes: Vec<Node>) -> Self {
         let names = Names::of(nodes.iter().map(|node| &node.capacity));
-        let pools = nodes.iter().map(|node| Pool::new(&node.capacity, &names)).collect();
+        let pools: Vec<_> = nodes.iter().map(|node| Pool::new(&node.capacity, &names)).collect();
         Self {
             nodes,
             names,
+            unpinned: pools.clone(),
             pools,
             classes: Slab::new(),
             by_demand: HashMap::new(),
@@ -140,9 +153,19 @@ impl<T: Entry> Scheduler<T> {
         heads.into_iter().find_map(|slot| self.start_first(slot))
     }
 
-    /// Takes back what a task held.
+    /// Takes back what a task or an actor held.
     pub(crate) fn release(&mut self, grant: &Grant) {
         self.pools[grant.node].give(&grant.class.demand);
+        if grant.pinned {
+            self.unpinned[grant.node].give(&grant.class.demand);
+        }
+    }
+
+    /// Marks a grant as an actor's: no reservation waits for it to be released.
+    pub(crate) fn pin(&mut self, grant: &mut Grant) {
+        if !std::mem::replace(&mut grant.pinned, true) {
+            self.unpinned[grant.node].take(&grant.class.demand);
+        }
     }
 
     /// Takes back a task's `cpu` for the time of a wait.
@@ -194,7 +217,7 @@ impl<T: Entry> Scheduler<T> {
         }
         self.pools[node].take(&class.demand);
         self.pass_over(node, &class.demand, stamp);
-        Some(Grant { class, place, node })
+        Some(Grant { class, place, node, pinned: false })
     }
 
     /// Whether an older task of another class keeps this node for itself.
@@ -204,6 +227,7 @@ impl<T: Entry> Scheduler<T> {
             other.reserved == Some(node)
                 && other.stamp() < stamp
                 && other.class.demand.meets(&own.class.demand)
+                && self.unpinned[node].fits(&other.class.demand)
         };
         own.awaited == 0 && self.waiting.iter().any(|at| *at != slot && keeps(&self.classes[*at]))
     }
@@ -215,8 +239,10 @@ impl<T: Entry> Scheduler<T> {
             let wants = backlog.class.sites.iter().any(|site| site.node == node);
             if backlog.stamp() < stamp && wants && backlog.class.demand.meets(demand) {
                 backlog.passed += 1;
-                if backlog.passed >= PATIENCE && backlog.reserved.is_none() {
-                    backlog.reserved = backlog.class.nearest(&self.pools);
+                let demand = &backlog.class.demand;
+                let holds = backlog.reserved.is_some_and(|node| self.unpinned[node].fits(demand));
+                if backlog.passed >= PATIENCE && !holds {
+                    backlog.reserved = backlog.class.nearest(&self.pools, &self.unpinned);
                 }
             }
         }
@@ -275,9 +301,11 @@ impl<T> Backlog<T> {
 }
 
 impl Class {
-    /// The node on which the least is missing for this class.
-    fn nearest(&self, pools: &[Pool]) -> Option<usize> {
+    /// Of the nodes that can hold this class beside their actors, the one on which the least is
+    /// missing.
+    fn nearest(&self, pools: &[Pool], unpinned: &[Pool]) -> Option<usize> {
         let nodes = self.sites.iter().map(|site| site.node);
+        let nodes = nodes.filter(|node| unpinned[*node].fits(&self.demand));
         nodes.min_by_key(|node| pools[*node].lack(&self.demand))
     }
 

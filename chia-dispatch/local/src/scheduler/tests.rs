@@ -179,6 +179,47 @@ fn r22_a_reservation_leaves_other_resources_alone() {
 }
 
 #[test]
+fn r22_no_node_is_reserved_that_an_actor_keeps_too_full() {
+    let mut demo = cluster([cpus(4.0)]);
+    let mut actor = here(&mut demo, &cpus(3.0), 0).unwrap();
+    demo.pin(&mut actor);
+    assert!(here(&mut demo, &cpus(2.0), 999).is_none());
+    for task in 0..100 {
+        let grant = here(&mut demo, &cpus(1.0), task);
+        demo.release(&grant.expect("one cpu is free, and the big demand cannot use it"));
+    }
+    demo.release(&actor);
+    assert_eq!(next(&mut demo), Some(999));
+}
+
+#[test]
+fn r22_a_reservation_lapses_when_an_actor_takes_the_node() {
+    let mut demo = cluster([cpus(4.0), cpus(4.0)]);
+    let first = here(&mut demo, &cpus(3.0), 0).unwrap();
+    let second = here(&mut demo, &cpus(2.0), 1).unwrap();
+    assert_eq!((first.node, second.node), (0, 1));
+    let mut third = here(&mut demo, &cpus(1.0), 2).unwrap();
+    assert!(here(&mut demo, &cpus(3.0), 999).is_none());
+    demo.release(&third);
+    for task in 0..100 {
+        here(&mut demo, &cpus(1.0), task).into_iter().for_each(|grant| demo.release(&grant));
+    }
+    third = here(&mut demo, &cpus(1.0), 3).expect("only the second node is reserved");
+    assert_eq!(third.node, 0);
+    demo.release(&third);
+    // Constructors of actors start like tasks; what they hold is pinned when they begin.
+    let mut second = second;
+    demo.pin(&mut second);
+    for task in 0..100 {
+        here(&mut demo, &cpus(1.0), task).into_iter().for_each(|grant| demo.release(&grant));
+    }
+    let other = here(&mut demo, &cpus(1.0), 4).expect("the second node is not reserved any more");
+    assert_eq!(other.node, 1, "the first one is");
+    demo.release(&first);
+    assert_eq!(next(&mut demo), Some(999));
+}
+
+#[test]
 fn r22_what_a_running_task_awaits_passes_a_reservation() {
     let mut demo = cluster([Resources::from([("cpu", 2.0), ("license", 1.0)])]);
     let parent = Resources::from([("cpu", 1.0), ("license", 1.0)]);
