@@ -1,7 +1,7 @@
 //! The cell of one object: its value, and until then the work that will make it.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use chia_dispatch::backend::{ObjectId, ObjectRef};
@@ -53,14 +53,51 @@ pub(super) enum JobKind {
     Task(Box<Job>),
     /// The constructor of an actor.
     Actor(Box<Birth>),
-    /// A method of a living actor, with its payload.
-    Call(Box<(String, Bytes)>),
+    /// A method of a living actor.
+    Call(Box<MethodCall>),
+}
+
+/// A call of an actor's method.
+pub(super) struct MethodCall {
+    pub(super) method: String,
+    pub(super) payload: Bytes,
+    /// The queue in which it waits, when its actor is ordered.
+    pub(super) queue: Option<Arc<CallQueue>>,
+}
+
+/// The call that an ordered actor makes now. All later ones wait for it.
+#[derive(Default)]
+pub(super) struct CallQueue(Mutex<Weak<Cell>>);
+
+impl CallQueue {
+    pub(super) fn set_current(&self, call: &Arc<Cell>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(call);
+    }
+
+    fn current(&self) -> Option<Arc<Cell>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+}
+
+impl JobKind {
+    fn after(&self) -> Option<Arc<Cell>> {
+        match self {
+            Self::Call(call) => call.queue.as_ref()?.current(),
+            Self::Task(_) | Self::Actor(_) => None,
+        }
+    }
 }
 
 /// How a cell stands that has no value yet.
 pub(super) enum Standing {
-    /// Its work has not begun: what it needs, and its arguments.
-    Ahead(Option<Arc<Class>>, Vec<ObjectRef>),
+    /// Its work has not begun.
+    Ahead {
+        /// What it needs to run.
+        class: Option<Arc<Class>>,
+        args: Vec<ObjectRef>,
+        /// The call that an ordered actor makes before this one.
+        after: Option<Arc<Cell>>,
+    },
     /// Its work is under way.
     Running,
     /// Its value or error is there.
@@ -153,7 +190,11 @@ impl Cell {
 
     pub(super) fn standing(&self) -> Standing {
         match &self.stage().work {
-            Work::Ahead(ahead) => Standing::Ahead(ahead.class.clone(), ahead.args.clone()),
+            Work::Ahead(ahead) => Standing::Ahead {
+                class: ahead.class.clone(),
+                args: ahead.args.clone(),
+                after: ahead.job.after(),
+            },
             Work::Running(_) => Standing::Running,
             Work::Over => Standing::Over,
         }

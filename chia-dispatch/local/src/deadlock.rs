@@ -3,8 +3,9 @@
 //! Two looks are taken. A task that begins to wait for what cannot start while that very task holds
 //! its resources is refused at once. Rings of several tasks are looked for every [`SETTLE`]: let
 //! everything that may go on go on and finish, and see who is left. Every doubt is decided for the
-//! tasks: one that waits for several objects goes on with any of them, actors answer, and what has
-//! not started finishes once it fits. A ring is reported when two looks in a row find it, so that
+//! tasks: one that waits for several objects goes on with any of them, and what has not started
+//! finishes once it fits. A call of an actor counts as a task that holds nothing; the later calls of
+//! an ordered actor depend on it. A ring is reported when two looks in a row find it, so that
 //! a shorter time-out around a wait comes first, and one wait at a time, the youngest task's: its
 //! failure may free the others.
 
@@ -24,14 +25,17 @@ use super::scheduler::{Class, Pool, Scheduler};
 /// How long a ring must stand still.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// Something that an object hangs on.
+/// Something unfinished that an object depends on.
 pub(super) struct Pending {
     cell: Arc<Cell>,
     /// What it needs before it can start; `None` when it runs already.
     pub(super) class: Option<Arc<Class>>,
+    /// The call that its ordered actor makes first.
+    after: Option<Arc<Cell>>,
 }
 
-/// Everything unfinished that an object hangs on: itself, its arguments, their arguments.
+/// Everything unfinished that an object depends on: itself, its arguments, the call before it in its
+/// ordered actor, and what those depend on.
 pub(super) fn pending(target: &Arc<Cell>) -> Vec<Pending> {
     let mut found = Vec::new();
     let mut seen = HashSet::new();
@@ -41,11 +45,13 @@ pub(super) fn pending(target: &Arc<Cell>) -> Vec<Pending> {
             continue;
         }
         match cell.standing() {
-            Standing::Ahead(class, args) => {
+            Standing::Ahead { class, args, after } => {
+                let after = after.filter(|call| call.id != cell.id);
                 next.extend(args.iter().filter_map(super::cell::cell));
-                found.push(Pending { cell, class });
+                next.extend(after.clone());
+                found.push(Pending { cell, class, after });
             }
-            Standing::Running => found.push(Pending { cell, class: None }),
+            Standing::Running => found.push(Pending { cell, class: None, after: None }),
             Standing::Over => {}
         }
     }
@@ -107,81 +113,108 @@ impl Doomed {
     }
 }
 
+/// A task, or a call of an actor, that waits.
+struct Waiter<'s> {
+    cell: &'s Arc<Cell>,
+    /// What a task holds while it waits. What an actor holds is not given back by its calls.
+    held: Option<&'s Held>,
+    /// Each wait, with all that it depends on.
+    waits: Vec<(&'s Arc<Wait>, Vec<Pending>)>,
+}
+
+type Waiters<'s> = HashMap<ObjectId, Waiter<'s>>;
+
+/// All tasks and calls of actors that wait.
+fn waiters(state: &State) -> Waiters<'_> {
+    let mut waiters = Waiters::new();
+    for (_, held) in &state.leases {
+        for wait in &held.waits {
+            let (cell, holds) = match &wait.call {
+                Some(call) => (call, None),
+                None if held.is_actor() => continue,
+                None => (&held.holder, Some(held)),
+            };
+            let new = || Waiter { cell, held: holds, waits: Vec::new() };
+            let waiter = waiters.entry(cell.id).or_insert_with(new);
+            waiter.waits.push((wait, pending(&wait.target)));
+        }
+    }
+    waiters
+}
+
 /// The waits that are left when everything that may go on has gone on and finished.
 fn standing_still(state: &State) -> Vec<Doomed> {
     let mut pools = state.scheduler.empty_pools();
-    let mut blocked = HashMap::new();
-    for (_, held) in &state.leases {
-        if !held.is_actor() && !held.waits.is_empty() {
-            held.grant.take_from(&mut pools, true);
-            let hopes: Vec<_> = held.waits.iter().map(|wait| pending(&wait.target)).collect();
-            blocked.insert(held.holder.id, (held, hopes));
-        }
+    let mut blocked = waiters(state);
+    for held in blocked.values().filter_map(|waiter| waiter.held) {
+        held.grant.take_from(&mut pools, true);
     }
     loop {
         let may_end = |pending: &Vec<Pending>| {
             pending.iter().all(|item| item.can_start(&pools) && item.can_finish(&blocked))
         };
-        let goes_on = |(_, hopes): &(&Held, Vec<Vec<Pending>>)| hopes.iter().any(may_end);
+        let goes_on = |waiter: &Waiter<'_>| waiter.waits.iter().any(|(_, hope)| may_end(hope));
         let free: Vec<ObjectId> =
             blocked.iter().filter(|(_, waiter)| goes_on(waiter)).map(|(id, _)| *id).collect();
         if free.is_empty() {
             break;
         }
-        for id in free {
-            if let Some((held, _)) = blocked.remove(&id) {
+        for waiter in free.iter().filter_map(|id| blocked.remove(id)) {
+            if let Some(held) = waiter.held {
                 held.grant.give_to(&mut pools, true);
             }
         }
     }
-    let doomed = blocked.values().flat_map(|(held, hopes)| {
-        held.waits.iter().zip(hopes).map(|(wait, hope)| Doomed {
+    let doomed = blocked.values().flat_map(|waiter| {
+        waiter.waits.iter().map(|(wait, hope)| Doomed {
             wait: Arc::clone(wait),
-            waiter: held.holder.id,
-            why: why(held, wait, hope, &blocked, &pools),
+            waiter: waiter.cell.id,
+            why: why(waiter, wait, hope, &blocked, &pools),
         })
     });
     doomed.collect()
 }
-
-type Blocked<'s> = HashMap<ObjectId, (&'s Held, Vec<Vec<Pending>>)>;
 
 impl Pending {
     fn can_start(&self, pools: &[Pool]) -> bool {
         self.class.as_ref().is_none_or(|class| class.fits(pools))
     }
 
-    fn can_finish(&self, blocked: &Blocked<'_>) -> bool {
+    fn can_finish(&self, blocked: &Waiters<'_>) -> bool {
         !blocked.contains_key(&self.cell.id)
     }
 }
 
-/// Names the resource, who holds it and who waits for it.
+/// Names what is missing: the resource and its holders, or the call that comes first.
 fn why(
-    held: &Held,
+    waiter: &Waiter<'_>,
     wait: &Wait,
     hope: &[Pending],
-    blocked: &Blocked<'_>,
+    blocked: &Waiters<'_>,
     pools: &[Pool],
 ) -> String {
-    let waiter = &held.holder.name;
-    let mut text = format!("task `{waiter}` waits for `{}`", wait.target.name);
+    let kind = if waiter.held.is_some() { "task" } else { "call" };
+    let mut text = format!("{kind} `{}` waits for `{}`", waiter.cell.name, wait.target.name);
     let stuck = hope.iter().find(|item| !item.can_start(pools));
+    // Writing to a string cannot fail.
     if let Some((item, class)) = stuck.and_then(|item| Some((item, item.class.as_ref()?))) {
         let needs = class.resources();
-        let holds =
-            |held: &&Held| held.kept().iter().any(|(name, _)| !needs.amount(name).is_zero());
-        let mut holders: Vec<_> = blocked
-            .values()
-            .map(|(held, _)| *held)
-            .filter(holds)
-            .map(|held| &held.holder)
-            .collect();
-        holders.sort_by_key(|holder| holder.id);
-        let names: Vec<_> = holders.iter().map(|holder| format!("`{}`", holder.name)).collect();
-        let held_by = names.join(", ");
-        // Writing to a string cannot fail.
-        let _ = write!(text, ", and `{}` needs {needs}, held by {held_by}", item.cell.name);
+        let holders = holders(needs, blocked).join(", ");
+        let _ = write!(text, ", and `{}` needs {needs}, held by {holders}", item.cell.name);
+    } else if let Some((call, first)) =
+        hope.iter().find_map(|item| Some((&item.cell, item.after.as_ref()?)))
+    {
+        let (call, first) = (&call.name, &first.name);
+        let _ = write!(text, ", and the ordered actor makes `{call}` only after `{first}`");
     }
     text + ": all of them wait for one another, and nothing that runs can end it"
+}
+
+/// The names of the waiting tasks that hold some of these resources, oldest first.
+fn holders(needs: &Resources, blocked: &Waiters<'_>) -> Vec<String> {
+    let holds = |held: &&Held| held.kept().iter().any(|(name, _)| !needs.amount(name).is_zero());
+    let held = blocked.values().filter_map(|waiter| waiter.held).filter(holds);
+    let mut holders: Vec<&Arc<Cell>> = held.map(|held| &held.holder).collect();
+    holders.sort_by_key(|holder| holder.id);
+    holders.iter().map(|holder| format!("`{}`", holder.name)).collect()
 }

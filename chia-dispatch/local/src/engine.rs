@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::SetOnce;
 use tracing::Instrument;
 
-use super::actor::Actors;
+use super::actor::{self, Actors};
 use super::backend::LocalBackend;
 use super::cell::{Ahead, Cell, JobKind, cell};
 use super::deadlock;
@@ -173,8 +173,9 @@ impl Engine {
             if held.lends_cpu() && held.waits.is_empty() {
                 scheduler.lend_cpu(&held.grant);
             }
-            let wait = Wait { target: Arc::clone(on), classes, verdict: SetOnce::new() };
-            let wait = Arc::new(wait);
+            let call = if held.is_actor() { actor::running_call() } else { None };
+            let (target, verdict) = (Arc::clone(on), SetOnce::new());
+            let wait = Arc::new(Wait { target, call, classes, verdict });
             held.waits.push(Arc::clone(&wait));
             state.waits += 1;
             Ok((wait, !std::mem::replace(&mut state.watched, true)))

@@ -53,6 +53,8 @@ impl Held {
 /// One object that a task waits for.
 pub(super) struct Wait {
     pub(super) target: Arc<Cell>,
+    /// The call of an actor that waits; `None` for a task, or what an actor does beside its calls.
+    pub(super) call: Option<Arc<Cell>>,
     /// The classes that the target hangs on; exempt from reservations meanwhile.
     pub(super) classes: Vec<Arc<Class>>,
     /// That it can never end.

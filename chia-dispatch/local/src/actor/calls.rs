@@ -11,12 +11,23 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::Instrument;
 
 use super::ActorCell;
-use crate::cell::{Ahead, Cell, JobKind, Standing};
+use crate::cell::{Ahead, CallQueue, Cell, JobKind, MethodCall, Standing};
+
+tokio::task_local! {
+    /// The call whose method the current tokio task runs.
+    static RUNNING: Arc<Cell>;
+}
+
+/// The call of an actor that waits, if this is asked from within its method: what the method has
+/// spawned does not hold the actor up.
+pub(crate) fn running_call() -> Option<Arc<Cell>> {
+    RUNNING.try_with(Arc::clone).ok()
+}
 
 /// Where calls wait for their turn.
 pub(super) enum Inbox {
     /// For the one task that makes them one after another.
-    Ordered(mpsc::UnboundedSender<Call>),
+    Ordered(mpsc::UnboundedSender<Call>, Arc<CallQueue>),
     /// For a permit; each call is a task of its own.
     Concurrent(Arc<Semaphore>),
 }
@@ -32,12 +43,15 @@ impl Inbox {
         match concurrency {
             Concurrency::Ordered => {
                 let (inbox, mut calls) = mpsc::unbounded_channel::<Call>();
+                let queue = Arc::<CallQueue>::default();
+                let current = Arc::clone(&queue);
                 runtime.spawn(async move {
                     while let Some(call) = calls.recv().await {
+                        current.set_current(&call.cell);
                         call.make().await;
                     }
                 });
-                Self::Ordered(inbox)
+                Self::Ordered(inbox, queue)
             }
             Concurrency::Concurrent(calls) => {
                 let permits = usize::try_from(calls).unwrap_or(usize::MAX);
@@ -58,12 +72,16 @@ pub(crate) fn call(actor: &Arc<ActorCell>, call: ActorCall) -> Result<Arc<Cell>>
         actor.engine.cell(arg)?;
     }
     let shown = format!("{}.{method}", actor.birth.name);
-    let job = JobKind::Call(Box::new((method, payload)));
+    let queue = match &actor.inbox {
+        Inbox::Ordered(_, queue) => Some(Arc::clone(queue)),
+        Inbox::Concurrent(_) => None,
+    };
+    let job = JobKind::Call(Box::new(MethodCall { method, payload, queue }));
     let cell = actor.engine.make(shown, Ahead { job, args, class: None });
     let call = Call { actor: Arc::clone(actor), cell: Arc::clone(&cell) };
     match &actor.inbox {
         // The other end is gone when the runtime is, and then nobody waits.
-        Inbox::Ordered(inbox) => drop(inbox.send(call)),
+        Inbox::Ordered(inbox, _) => drop(inbox.send(call)),
         Inbox::Concurrent(_) => drop(actor.engine.runtime.spawn(call.make())),
     }
     Ok(cell)
@@ -87,7 +105,7 @@ impl Call {
         let args = self.arguments().await?;
         let _permit = match &self.actor.inbox {
             Inbox::Concurrent(permits) => permits.acquire().await.ok(),
-            Inbox::Ordered(_) => None,
+            Inbox::Ordered(..) => None,
         };
         // Both are there unless the call or the actor ended, which `make` sees before it polls this.
         let work = self.cell.begin(&Arc::new(AtomicBool::new(false)));
@@ -96,8 +114,9 @@ impl Call {
         };
         match work.job {
             JobKind::Call(call) => {
-                let (method, payload) = *call;
-                guarded(|| instance.call(&method, payload, args)).await
+                let MethodCall { method, payload, .. } = *call;
+                let answer = guarded(|| instance.call(&method, payload, args));
+                RUNNING.scope(Arc::clone(&self.cell), answer).await
             }
             JobKind::Task(_) | JobKind::Actor(_) => std::future::pending().await,
         }
@@ -105,7 +124,7 @@ impl Call {
 
     async fn arguments(&self) -> Result<Vec<Bytes>> {
         let mut values = Vec::new();
-        if let Standing::Ahead(_, args) = self.cell.standing() {
+        if let Standing::Ahead { args, .. } = self.cell.standing() {
             for arg in args {
                 values.push(self.actor.engine.cell(&arg)?.wait().await.clone()?);
             }

@@ -11,7 +11,7 @@ use chia_dispatch::{Actor, Error, ErrorKind, Result};
 use tokio::sync::SetOnce;
 
 use self::calls::Inbox;
-pub(super) use self::calls::call;
+pub(super) use self::calls::{call, running_call};
 pub(super) use self::registry::{Actors, living_or_new};
 use super::backend::LocalBackend;
 use super::cell::{Ahead, Cell, JobKind};

@@ -205,6 +205,89 @@ async fn r22_a_ring_through_an_actor_is_not_reported() {
     call(&*backend, task("parent", [])).await.expect("the actor's licence is free");
 }
 
+fn run(entry: &'static str) -> ActorCall {
+    ActorCall { method: "run".to_owned(), payload: entry.into(), args: Vec::new() }
+}
+
+/// A program that calls the actor `counter`, which may be busy with the very call that waits for it.
+fn calls_back(programs: &Programs) {
+    programs.add("kind", |_| async { done() });
+    programs.add("back", |context| async move {
+        let backend = context.backend();
+        let actor = backend.find_actor("counter").await?.expect("it lives");
+        let call = ActorCall { method: "node".to_owned(), ..run("") };
+        backend.get(&backend.call_actor(&actor, call).await?).await
+    });
+}
+
+/// The calls of an ordered actor that wait behind the running one wait for what that one awaits.
+#[tokio::test(start_paused = true)]
+async fn r22_a_call_that_waits_for_a_later_call_of_its_ordered_actor_is_reported() {
+    let programs = Programs::new();
+    calls_back(&programs);
+    let backend = one_node(&programs, [("cpu", 4.0)]);
+    let counter = backend.actor(actor("kind", Some("counter"), [])).await.unwrap();
+    let call = backend.call_actor(&counter, run("back")).await.unwrap();
+    let error =
+        tokio::time::timeout(LONG, backend.get(&call)).await.expect("reported").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Deadlock);
+    assert_eq!(
+        error.message(),
+        "task `back` waits for `counter.node`, and the ordered actor makes `counter.node` only \
+         after `counter.run`: all of them wait for one another, and nothing that runs can end it"
+    );
+    let node = ActorCall { method: "node".to_owned(), ..run("") };
+    let node = backend.call_actor(&counter, node).await.unwrap();
+    assert_eq!(backend.get(&node).await.expect("the actor lives on"), "head");
+}
+
+/// The first call waits for its argument, which a later call of the same actor is to make.
+#[tokio::test(start_paused = true)]
+async fn r22_an_argument_that_needs_a_later_call_of_the_same_ordered_actor_is_reported() {
+    let programs = Programs::new();
+    calls_back(&programs);
+    let backend = one_node(&programs, [("cpu", 4.0)]);
+    let counter = backend.actor(actor("kind", Some("counter"), [])).await.unwrap();
+    let arg = submit(&*backend, task("back", [])).await;
+    let node = ActorCall { method: "node".to_owned(), args: vec![arg], ..run("") };
+    let call = backend.call_actor(&counter, node).await.unwrap();
+    let error =
+        tokio::time::timeout(LONG, backend.get(&call)).await.expect("reported").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Deadlock);
+}
+
+/// A concurrent actor makes the inner call beside the outer one.
+#[tokio::test(start_paused = true)]
+async fn r22_a_concurrent_actor_may_be_called_back() {
+    let programs = Programs::new();
+    calls_back(&programs);
+    let backend = one_node(&programs, [("cpu", 4.0)]);
+    let spec = chia_dispatch::backend::ActorSpec {
+        concurrency: chia_dispatch::backend::Concurrency::Concurrent(2),
+        ..actor("kind", Some("counter"), [])
+    };
+    let counter = backend.actor(spec).await.unwrap();
+    let call = backend.call_actor(&counter, run("back")).await.unwrap();
+    assert_eq!(backend.get(&call).await.unwrap(), "head");
+}
+
+/// An actor that is slow to answer ends the waits of those that queue behind it.
+#[tokio::test(start_paused = true)]
+async fn r22_a_slow_call_of_an_ordered_actor_is_no_deadlock() {
+    let programs = Programs::new();
+    calls_back(&programs);
+    programs.add("slow", |_| async {
+        tokio::time::sleep(LONG).await;
+        done()
+    });
+    let backend = one_node(&programs, [("cpu", 4.0)]);
+    let counter = backend.actor(actor("kind", Some("counter"), [])).await.unwrap();
+    let slow = backend.call_actor(&counter, run("slow")).await.unwrap();
+    let back = submit(&*backend, task("back", [])).await;
+    assert_eq!(backend.get(&back).await.unwrap(), "head");
+    backend.get(&slow).await.unwrap();
+}
+
 /// A task that is awaited by a running one passes the reservation of a big demand, which would
 /// otherwise wait for that very task.
 #[tokio::test(start_paused = true)]
