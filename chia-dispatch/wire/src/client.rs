@@ -13,7 +13,7 @@ use chia_dispatch::backend::{
 use chia_dispatch::{Error, ErrorKind, ForeignRunner, Resources, Result};
 
 use super::codec::Body;
-use super::frame::{Frame, Kind, protocol};
+use super::frame::{Frame, Kind, Outgoing, protocol};
 use super::hello::Hello;
 use super::link::{Events, Link};
 use super::shared::Sent;
@@ -77,13 +77,13 @@ struct Actor {
 
 impl Drop for Object {
     fn drop(&mut self) {
-        self.link.send(Kind::Release, self.id, 0, Body::new()).ok();
+        self.link.send_now(Kind::Release, self.id, Body::new()).ok();
     }
 }
 
 impl Drop for Actor {
     fn drop(&mut self) {
-        self.link.send(Kind::Release, self.id, 0, Body::new()).ok();
+        self.link.send_now(Kind::Release, self.id, Body::new()).ok();
     }
 }
 
@@ -114,12 +114,12 @@ impl Client {
         Self { session, task, waiter: Some(waiter) }
     }
 
-    fn link(&self) -> &Link {
+    fn link(&self) -> &Arc<Link> {
         &self.session.link
     }
 
-    fn send(&self, kind: Kind, id: u64, body: Body) -> Result<()> {
-        self.link().send(kind, id, self.task, body)
+    async fn send(&self, kind: Kind, id: u64, body: Body) -> Result<()> {
+        self.link().send(kind, id, self.task, body).await
     }
 
     async fn ask(&self, kind: Kind, body: Body) -> Result<Bytes> {
@@ -192,17 +192,22 @@ impl Backend for Client {
         let hash = task.shared.as_ref().map(|shared| shared.hash);
         let body = request::submit(hash, &task.options, &task.entry, &args, &task.payload);
         let id = self.link().id();
-        let mut sent = self.session.sent();
-        if let Some(shared) = &task.shared {
-            sent.share(self.link(), shared)?;
+        let frame = Outgoing::new(Kind::Submit, id, self.task, body)?;
+        let room = self.link().room(&frame).await?;
+        {
+            // The blob goes first, whatever else is submitted at the same time.
+            let mut sent = self.session.sent();
+            if let Some(shared) = &task.shared {
+                sent.share(self.link(), shared)?;
+            }
+            self.link().queue(frame, Some(room))?;
         }
-        self.send(Kind::Submit, id, body)?;
         Ok(self.object(id, needs))
     }
 
     async fn put(&self, value: Bytes) -> Result<ObjectRef> {
         let id = self.link().id();
-        self.send(Kind::Put, id, Body::new().rest(&value))?;
+        self.send(Kind::Put, id, Body::new().rest(&value)).await?;
         Ok(self.object(id, None))
     }
 
@@ -226,7 +231,7 @@ impl Backend for Client {
     }
 
     async fn cancel(&self, object: &ObjectRef) -> Result<()> {
-        self.send(Kind::Cancel, self.own(object)?.id, Body::new())
+        self.send(Kind::Cancel, self.own(object)?.id, Body::new()).await
     }
 
     async fn actor(&self, spec: ActorSpec) -> Result<ActorRef> {
@@ -256,7 +261,7 @@ impl Backend for Client {
         let (actor, args) = (self.own_actor(actor)?, self.numbers(&call.args)?);
         let id = self.link().id();
         let body = request::call_actor(actor, &call.method, &args, &call.payload);
-        self.send(Kind::CallActor, id, body)?;
+        self.send(Kind::CallActor, id, body).await?;
         Ok(self.object(id, None))
     }
 

@@ -171,8 +171,11 @@ impl Outgoing {
     }
 
     /// Writes several frames in as few system calls as possible.
-    pub(crate) fn write_all(frames: &[Self], to: &mut impl Write) -> io::Result<()> {
-        let heads = frames.iter().map(|frame| (&frame.head[..], &frame.parts));
+    pub(crate) fn write_all<'f>(
+        frames: impl IntoIterator<Item = &'f Self>,
+        to: &mut impl Write,
+    ) -> io::Result<()> {
+        let heads = frames.into_iter().map(|frame| (&frame.head[..], &frame.parts));
         let mut slices: Vec<IoSlice<'_>> = heads
             .flat_map(|(head, parts)| std::iter::once(head).chain(parts.iter().map(|p| &p[..])))
             .filter(|part| !part.is_empty())

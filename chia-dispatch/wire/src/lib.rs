@@ -17,5 +17,5 @@ mod worker;
 pub use client::Client;
 pub use frame::{Frame, Kind, MAX_BODY};
 pub use hello::{Hello, PROTOCOL};
-pub use parent::Worker;
+pub use parent::{Running, Worker};
 pub use worker::{WORKER_VARIABLE, run_if_worker, serve_worker};

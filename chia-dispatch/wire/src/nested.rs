@@ -19,7 +19,8 @@ use super::spec;
 #[derive(Default)]
 pub(crate) struct Nested {
     objects: Mutex<HashMap<u64, Result<ObjectRef>>>,
-    actors: Mutex<HashMap<u64, ActorRef>>,
+    /// `None` while the actor is being made or looked for; a release takes it out even then.
+    actors: Mutex<HashMap<u64, Option<ActorRef>>>,
     kept: Mutex<Kept>,
 }
 
@@ -38,21 +39,12 @@ pub(crate) enum Event {
 }
 
 /// A task that may make requests until this is dropped.
-pub(crate) struct Entered<'r> {
-    requests: &'r Requests,
-    pub(crate) id: u64,
+pub(crate) struct Entered {
+    requests: Requests,
+    id: u64,
 }
 
-impl Entered<'_> {
-    /// Lets it make requests for as long as the worker lives.
-    pub(crate) fn keep(self) -> u64 {
-        let id = self.id;
-        std::mem::forget(self);
-        id
-    }
-}
-
-impl Drop for Entered<'_> {
+impl Drop for Entered {
     fn drop(&mut self) {
         self.requests.leave(self.id);
     }
@@ -66,9 +58,9 @@ impl Requests {
     }
 
     /// From now on `backend` serves what the task of this number asks.
-    pub(crate) fn enter(&self, id: u64, backend: Arc<dyn Backend>) -> Entered<'_> {
+    pub(crate) fn enter(&self, id: u64, backend: Arc<dyn Backend>) -> Entered {
         self.send(Event::Enter(id, backend));
-        Entered { requests: self, id }
+        Entered { requests: self.clone(), id }
     }
 
     /// What the task of this number asks from now on is refused.
@@ -76,7 +68,7 @@ impl Requests {
         self.send(Event::Leave(id));
     }
 
-    fn send(&self, event: Event) {
+    pub(crate) fn send(&self, event: Event) {
         // Nobody is there only when the runtime is gone, and all that it served.
         self.0.send(event).ok();
     }
@@ -110,7 +102,7 @@ impl Nested {
                 Event::Leave(id) => drop(backends.remove(&id)),
                 Event::Ask(frame) => {
                     if let Err(error) = self.take(&frame, &backends, &link).await {
-                        answer(&link, frame.id, Err(error));
+                        answer(&link, frame.id, Err(error)).await;
                     }
                 }
             }
@@ -160,6 +152,9 @@ impl Nested {
             }
             Request::Cancel { object } => backend.cancel(&self.object(object)?).await?,
             other => {
+                if let Request::Actor { actor, .. } | Request::FindActor { actor, .. } = &other {
+                    lock(&self.actors).insert(*actor, None);
+                }
                 let (this, backend, link) = (Arc::clone(self), Arc::clone(backend), link.clone());
                 tokio::spawn(async move { this.wait(other, &*backend, &link).await });
             }
@@ -198,7 +193,7 @@ impl Nested {
             }
             _ => return,
         };
-        answer(link, id, outcome);
+        answer(link, id, outcome).await;
     }
 
     async fn get(&self, object: u64, backend: &dyn Backend) -> Result<Bytes> {
@@ -212,8 +207,15 @@ impl Nested {
         }
     }
 
+    /// Keeps an actor for the worker, unless the worker has released it already.
     fn know(&self, id: u64, actor: ActorRef) -> Bytes {
-        lock(&self.actors).insert(id, actor);
+        let mut actors = lock(&self.actors);
+        let unwanted = match actors.get_mut(&id) {
+            Some(slot) => slot.replace(actor),
+            None => Some(actor),
+        };
+        drop(actors);
+        drop(unwanted);
         Bytes::new()
     }
 
@@ -234,14 +236,14 @@ impl Nested {
 
     fn actor(&self, id: u64) -> Result<ActorRef> {
         let unknown = || protocol(format!("the number of no actor, {id}"));
-        lock(&self.actors).get(&id).cloned().ok_or_else(unknown)
+        lock(&self.actors).get(&id).cloned().flatten().ok_or_else(unknown)
     }
 }
 
 /// Answers a request, if its worker is still there.
-fn answer(link: &Weak<Link>, id: u64, outcome: Result<Bytes>) {
+async fn answer(link: &Weak<Link>, id: u64, outcome: Result<Bytes>) {
     if let Some(link) = link.upgrade() {
-        link.reply(id, outcome);
+        link.reply(id, outcome).await;
     }
 }
 

@@ -10,10 +10,10 @@ use chia_dispatch::{Error, ErrorKind, Job, Place, Result};
 
 use super::client::lock;
 use super::codec::Body;
-use super::frame::Kind;
+use super::frame::{Kind, Outgoing};
 use super::hello::Hello;
-use super::link::Link;
-use super::nested::{Nested, Requests};
+use super::link::{Answer, Link};
+use super::nested::{Entered, Event, Nested, Requests};
 use super::order;
 use super::shared::Sent;
 
@@ -47,24 +47,45 @@ impl Worker {
         Ok(Self { link, sent: Mutex::default(), nested, requests })
     }
 
-    /// Runs a task. `backend` serves the calls that the task makes, and so knows who waits.
-    /// Dropping the future cancels the task.
+    /// Runs a task. `backend` serves the calls that the task makes, and so knows which task waits.
+    /// Dropping the future stops the task.
     ///
     /// # Errors
     /// That of the task, or [`WorkerDied`](ErrorKind::WorkerDied).
     pub async fn run(&self, job: &Job, place: &Place, backend: Arc<dyn Backend>) -> Result<Bytes> {
-        let task = self.requests.enter(self.link.id(), backend);
-        let _stop = Stop { link: &self.link, id: task.id };
-        if let Some(shared) = &job.shared {
-            let mut sent = lock(&self.sent);
-            if sent.share(&self.link, shared)? {
-                self.nested.learn(shared.clone());
-            }
-        }
-        self.link.ask(Kind::Run, task.id, 0, order::run(job, place)).await
+        self.begin(job, place, backend).await?.outcome().await
     }
 
-    /// Makes an actor and returns its number. `backend` serves the calls that it makes.
+    /// Starts a task as [`run`](Self::run) does, and returns at once.
+    ///
+    /// # Errors
+    /// [`WorkerDied`](ErrorKind::WorkerDied), or [`Encode`](ErrorKind::Encode) for too large a task.
+    pub async fn begin(
+        &self,
+        job: &Job,
+        place: &Place,
+        backend: Arc<dyn Backend>,
+    ) -> Result<Running> {
+        let id = self.link.id();
+        let entered = self.requests.enter(id, backend);
+        let frame = Outgoing::new(Kind::Run, id, 0, order::run(job, place))?;
+        let room = self.link.room(&frame).await?;
+        let answer = self.link.expect(id)?;
+        {
+            // The blob goes first, whatever else is started at the same time.
+            let mut sent = lock(&self.sent);
+            if let Some(shared) = &job.shared
+                && sent.share(&self.link, shared)?
+            {
+                self.nested.learn(shared.clone());
+            }
+            self.link.queue(frame, Some(room))?;
+        }
+        Ok(Running { link: Arc::clone(&self.link), id, answer, entered: Some(entered) })
+    }
+
+    /// Makes an actor and returns its number. `backend` serves the calls that it makes. Dropping the
+    /// future drops the actor.
     ///
     /// # Errors
     /// That of its constructor, or [`WorkerDied`](ErrorKind::WorkerDied).
@@ -75,10 +96,13 @@ impl Worker {
         place: &Place,
         backend: Arc<dyn Backend>,
     ) -> Result<u64> {
-        let actor = self.requests.enter(self.link.id(), backend);
+        let id = self.link.id();
+        self.requests.send(Event::Enter(id, backend));
+        let unmade = Unmade { worker: self, id };
         let job = Job { entry: kind.to_owned(), payload: init, args: Vec::new(), shared: None };
-        self.link.ask(Kind::Make, actor.id, 0, order::run(&job, place)).await?;
-        Ok(actor.keep())
+        self.link.ask(Kind::Make, id, 0, order::run(&job, place)).await?;
+        std::mem::forget(unmade);
+        Ok(id)
     }
 
     /// Calls a method of an actor that was made here. Dropping the future cancels the call.
@@ -93,14 +117,15 @@ impl Worker {
         args: &[Bytes],
     ) -> Result<Bytes> {
         let id = self.link.id();
-        let _stop = Stop { link: &self.link, id };
-        self.link.ask(Kind::Call, id, 0, order::call(actor, method, payload, args)).await
+        let body = order::call(actor, method, payload, args);
+        let answer = self.link.request(Kind::Call, id, 0, body).await?;
+        Running { link: Arc::clone(&self.link), id, answer, entered: None }.outcome().await
     }
 
     /// Drops an actor that was made here.
     pub fn drop_actor(&self, actor: u64) {
         self.requests.leave(actor);
-        self.link.send(Kind::Drop, actor, 0, Body::new()).ok();
+        self.link.send_now(Kind::Drop, actor, Body::new()).ok();
     }
 
     /// Whether the process is still there.
@@ -110,14 +135,55 @@ impl Worker {
     }
 }
 
-/// Tells the worker to stop. That does nothing to what has ended.
-struct Stop<'w> {
-    link: &'w Link,
+/// A task under way in a worker process. Dropping it stops the task.
+pub struct Running {
+    link: Arc<Link>,
+    id: u64,
+    answer: Answer,
+    entered: Option<Entered>,
+}
+
+impl Running {
+    /// Waits for the task's result, which comes once.
+    ///
+    /// # Errors
+    /// That of the task, or [`WorkerDied`](ErrorKind::WorkerDied).
+    pub async fn outcome(&mut self) -> Result<Bytes> {
+        self.answer.wait().await
+    }
+
+    /// Stops the task and waits until its body has ended, or its process has. What it asks of its
+    /// backend meanwhile is refused.
+    pub async fn stop(mut self) {
+        self.entered = None;
+        if !self.answer.is_taken() {
+            self.send_stop();
+            // The answer comes when the body has ended, whichever way.
+            self.answer.wait().await.ok();
+        }
+    }
+
+    fn send_stop(&self) {
+        self.link.send_now(Kind::Stop, self.id, Body::new()).ok();
+    }
+}
+
+impl Drop for Running {
+    /// Stopping what has ended does nothing.
+    fn drop(&mut self) {
+        self.send_stop();
+    }
+}
+
+/// An actor whose construction may not be waited for to its end.
+struct Unmade<'w> {
+    worker: &'w Worker,
     id: u64,
 }
 
-impl Drop for Stop<'_> {
+impl Drop for Unmade<'_> {
     fn drop(&mut self) {
-        self.link.send(Kind::Stop, self.id, 0, Body::new()).ok();
+        self.worker.link.send_now(Kind::Stop, self.id, Body::new()).ok();
+        self.worker.drop_actor(self.id);
     }
 }

@@ -24,7 +24,7 @@ impl Sent {
         if self.0.contains(&shared.hash) {
             return Ok(false);
         }
-        link.send(Kind::Share, 0, 0, Body::new().u128(shared.hash).rest(&shared.bytes))?;
+        link.send_now(Kind::Share, 0, Body::new().u128(shared.hash).rest(&shared.bytes))?;
         self.note(shared.hash);
         Ok(true)
     }

@@ -213,11 +213,15 @@ impl Worker {
     fn make(self: &Arc<Self>, id: u64, todo: JobToDo, place: &Arc<Place>) -> Result<()> {
         let cancelled = Arc::default();
         let context = self.context(id, place, place.resources.clone(), &cancelled);
-        let this = Arc::clone(self);
+        let (this, unwanted) = (Arc::clone(self), Arc::clone(&cancelled));
         self.start(id, cancelled, async move {
             let made = || this.host.actor(&todo.entry, todo.payload, context);
-            let actor = guarded(made).await?;
-            lock(&this.actors).insert(id, actor.into());
+            let actor: Arc<dyn Actor> = guarded(made).await?.into();
+            let mut actors = lock(&this.actors);
+            // The parent stops a constructor before it drops the actor.
+            if !unwanted.load(Ordering::Acquire) {
+                actors.insert(id, actor);
+            }
             Ok(Bytes::new())
         });
         Ok(())
@@ -259,7 +263,7 @@ impl Worker {
             }
             // A panic is an answer: nothing else ends a body early.
             let cancelled = || Error::new(ErrorKind::Cancelled, "the task was cancelled");
-            this.session.link.reply(id, outcome.unwrap_or_else(|_| Err(cancelled())));
+            this.session.link.reply(id, outcome.unwrap_or_else(|_| Err(cancelled()))).await;
         });
     }
 }

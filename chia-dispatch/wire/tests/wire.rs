@@ -19,6 +19,7 @@ use chia_wire::{Client, Hello, Worker, serve_worker};
 use tokio::sync::watch;
 
 const PATIENCE: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_millis(50);
 
 /// Runs everything on one worker that is reached over a socket.
 struct OneWorker {
@@ -28,7 +29,22 @@ struct OneWorker {
     /// Whether tasks are accepted only later, and how many were.
     late: watch::Sender<bool>,
     accepted: watch::Sender<usize>,
+    /// How many actors were made, and how many of them are still referred to.
+    made: AtomicU64,
+    referred: Arc<AtomicU64>,
     me: OnceLock<std::sync::Weak<Self>>,
+}
+
+/// What a reference to an actor holds.
+struct Made {
+    id: u64,
+    referred: Arc<AtomicU64>,
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        self.referred.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 type Outcome = watch::Receiver<Option<Result<Bytes>>>;
@@ -40,8 +56,9 @@ impl OneWorker {
         let hello = Hello::new("one-worker", Capabilities::default());
         let worker = Worker::start(ours, &hello, PATIENCE).unwrap();
         let (next, shut) = (AtomicU64::new(0), AtomicBool::new(false));
-        let (late, accepted, me) = Default::default();
-        let backend = Arc::new(Self { worker, next, shut, late, accepted, me });
+        let (late, accepted, me, made, referred) = Default::default();
+        let backend = Self { worker, next, shut, late, accepted, made, referred, me };
+        let backend = Arc::new(backend);
         backend.me.get_or_init(|| Arc::downgrade(&backend));
         backend
     }
@@ -97,18 +114,22 @@ impl Backend for OneWorker {
         Ok(())
     }
     async fn actor(&self, spec: ActorSpec) -> Result<ActorRef> {
+        self.late.subscribe().wait_for(|late| !late).await.unwrap();
         let id = self.worker.make(&spec.kind, spec.init, &place(), self.me()).await?;
-        Ok(ActorRef::new(spec.name.as_deref(), Arc::new(id)))
+        self.referred.fetch_add(1, Ordering::SeqCst);
+        self.made.fetch_add(1, Ordering::SeqCst);
+        let made = Made { id, referred: Arc::clone(&self.referred) };
+        Ok(ActorRef::new(spec.name.as_deref(), Arc::new(made)))
     }
     async fn find_actor(&self, _name: &str) -> Result<Option<ActorRef>> {
         Ok(None)
     }
     async fn call_actor(&self, actor: &ActorRef, call: ActorCall) -> Result<ObjectRef> {
-        let (me, id) = (self.me(), *actor.inner::<u64>().unwrap());
+        let (me, id) = (self.me(), actor.inner::<Made>().unwrap().id);
         Ok(self.object(async move { me.worker.call(id, &call.method, &call.payload, &[]).await }))
     }
     async fn kill_actor(&self, actor: &ActorRef) -> Result<()> {
-        self.worker.drop_actor(*actor.inner::<u64>().unwrap());
+        self.worker.drop_actor(actor.inner::<Made>().unwrap().id);
         Ok(())
     }
     async fn nodes(&self) -> Result<Vec<Node>> {
@@ -123,6 +144,24 @@ impl Backend for OneWorker {
 
 /// What the worker can run.
 struct Bodies;
+
+static LIVING: AtomicU64 = AtomicU64::new(0);
+
+/// Counts as living from its construction to its end.
+struct Stubborn;
+
+impl Drop for Stubborn {
+    fn drop(&mut self) {
+        LIVING.fetch_add(1 << 32, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Actor for Stubborn {
+    async fn call(&self, _: &str, payload: Bytes, _: Vec<Bytes>) -> Result<Bytes> {
+        Ok(payload)
+    }
+}
 
 struct Counter(AtomicU64);
 
@@ -177,6 +216,10 @@ impl Host for Bodies {
                 let joined = Task { shared: job.shared, ..joined };
                 backend.get(&backend.submit(joined).await?).await
             }
+            "gives-up" => {
+                let made = tokio::time::timeout(SOON, backend.actor(counter())).await;
+                Ok(Bytes::from(format!("in time: {}", made.is_ok())))
+            }
             "counter" => {
                 let actor = backend.actor(counter()).await?;
                 let add =
@@ -188,8 +231,16 @@ impl Host for Bodies {
         }
     }
 
-    async fn actor(&self, _kind: &str, _init: Bytes, _: TaskContext) -> Result<Box<dyn Actor>> {
-        Ok(Box::new(Counter(AtomicU64::new(0))))
+    async fn actor(&self, kind: &str, _init: Bytes, _: TaskContext) -> Result<Box<dyn Actor>> {
+        match kind {
+            // No cancellation reaches this one before its end.
+            "stubborn" => {
+                std::thread::sleep(4 * SOON);
+                LIVING.fetch_add(1, Ordering::SeqCst);
+                Ok(Box::new(Stubborn))
+            }
+            _ => Ok(Box::new(Counter(AtomicU64::new(0)))),
+        }
     }
 }
 
@@ -251,6 +302,47 @@ async fn nested_calls_go_back_over_the_same_socket() {
     assert_eq!(run(&backend, "deep", &[5]).await.unwrap(), "bottom");
     assert_eq!(run(&backend, "nested-args", b"").await.unwrap(), "ab");
     assert_eq!(run(&backend, "counter", b"").await.unwrap(), "1");
+}
+
+/// Waits until something holds, which it soon does.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{what}"));
+}
+
+/// The release of the reference arrives while the actor is still being made.
+#[tokio::test(flavor = "multi_thread")]
+async fn r25_an_actor_that_its_task_gave_up_waiting_for_is_released() {
+    let backend = OneWorker::start().await;
+    backend.late.send_replace(true);
+    let job = task("gives-up", vec![]);
+    let job = Job { entry: job.entry, payload: job.payload, args: vec![], shared: None };
+    let answer = backend.worker.run(&job, &place(), backend.clone()).await.unwrap();
+    assert_eq!(answer, "in time: false");
+    // Everything that the worker sent is served in order; this comes after the release.
+    assert_eq!(run_now(&backend, "echo").await, "echo");
+    backend.late.send_replace(false);
+    until("the actor is made", || backend.made.load(Ordering::SeqCst) == 1).await;
+    until("the actor is released", || backend.referred.load(Ordering::SeqCst) == 0).await;
+}
+
+async fn run_now(backend: &Arc<OneWorker>, text: &'static str) -> Bytes {
+    let job = Job { entry: "echo".into(), payload: text.into(), args: vec![], shared: None };
+    backend.worker.run(&job, &place(), backend.clone()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r25_an_actor_whose_maker_gave_up_is_dropped_in_its_worker() {
+    let backend = OneWorker::start().await;
+    let (at, init) = (place(), Bytes::new());
+    let made = backend.worker.make("stubborn", init, &at, backend.clone());
+    tokio::time::timeout(SOON, made).await.unwrap_err();
+    until("it is made", || LIVING.load(Ordering::SeqCst) & 0xffff == 1).await;
+    until("it is dropped", || LIVING.load(Ordering::SeqCst) >> 32 == 1).await;
 }
 
 /// A task's answer is handed out by another thread than the one that serves its calls.
