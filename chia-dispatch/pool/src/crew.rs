@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chia_dispatch::{Error, ErrorKind, Result, TaskContext};
+use bytes::Bytes;
+use chia_dispatch::{Backend, Error, ErrorKind, Job, Place, Resources, Result, TaskContext};
+use chia_wire::Running;
 use tokio::sync::watch;
 
 use super::process::{Launch, Process};
@@ -45,18 +47,30 @@ impl Crew {
     }
 
     /// A process to work with: an idle one, or a new one.
+    ///
+    /// # Errors
+    /// [`WorkerDied`](ErrorKind::WorkerDied) when a new process ends before it has work.
     pub(super) async fn hire(self: &Arc<Self>, context: &TaskContext) -> Result<Engaged> {
-        let member = match self.take_idle()? {
-            Some(member) => member,
-            None => {
-                self.count.send_modify(|count| *count += 1);
-                let counted = Counted(self.count.clone());
-                Member { process: self.launch.start().await?, _counted: counted }
+        let demand = &context.place().resources;
+        let member = loop {
+            let Some(member) = self.take_idle()? else { break self.start(demand).await? };
+            match member.process.limit(demand) {
+                Ok(()) => break member,
+                // It died idle, and the work has not begun: another one takes it.
+                Err(error) if error.kind() == ErrorKind::WorkerDied => {}
+                Err(error) => return Err(error),
             }
         };
-        member.process.limit(&context.place().resources)?;
         let (crew, context) = (Arc::clone(self), context.clone());
-        Ok(Engaged { crew, member: Some(member), context })
+        Ok(Engaged { crew, member: Some(member), running: None, context })
+    }
+
+    async fn start(&self, demand: &Resources) -> Result<Member> {
+        self.count.send_modify(|count| *count += 1);
+        let counted = Counted(self.count.clone());
+        let process = self.launch.start().await?;
+        process.limit(demand)?;
+        Ok(Member { process, _counted: counted })
     }
 
     fn take_idle(&self) -> Result<Option<Member>> {
@@ -99,11 +113,14 @@ impl Crew {
     }
 }
 
-/// A process with work to do. Dropped before that is done, the process gets the time of grace and is
-/// killed; what the work holds is held until then.
+/// A process with work to do. Dropped before that is done, the work is stopped: a body that ends
+/// within the time of grace, and leaves no process behind, gives the process back; any other is
+/// killed with its process. What the work holds is held until then.
 pub(super) struct Engaged {
     crew: Arc<Crew>,
     member: Option<Member>,
+    /// The task, while it runs.
+    running: Option<Running>,
     context: TaskContext,
 }
 
@@ -116,10 +133,30 @@ impl Engaged {
         &mut self.member.as_mut().expect("taken by `done` and `drop` alone").process
     }
 
+    /// Runs a task.
+    pub(super) async fn run(
+        &mut self,
+        job: &Job,
+        place: &Place,
+        backend: Arc<dyn Backend>,
+    ) -> Result<Bytes> {
+        let running = self.process().worker.begin(job, place, backend).await?;
+        let outcome = self.running.insert(running).outcome().await;
+        self.running = None;
+        outcome
+    }
+
     /// The work is done: the process may do other work.
     pub(super) fn done(mut self) {
         if let Some(member) = self.member.take() {
             self.crew.take_back(member);
+        }
+    }
+
+    /// Kills the process with all that it started, and returns when it is gone.
+    pub(super) async fn kill(mut self) {
+        if let Some(mut member) = self.member.take() {
+            member.process.end().await;
         }
     }
 }
@@ -130,15 +167,31 @@ impl Drop for Engaged {
         if !member.process.worker.is_alive() {
             return;
         }
-        let (grace, context) = (self.crew.grace, self.context.clone());
+        let (running, context) = (self.running.take(), self.context.clone());
+        let crew = Arc::clone(&self.crew);
         // Without a runtime there is nobody to wait: it is killed at once.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                tokio::time::sleep(grace).await;
-                member.process.end().await;
-                drop(member);
+                if has_ended(running, crew.grace).await && member.process.is_alone().await {
+                    crew.take_back(member);
+                } else {
+                    member.process.end().await;
+                    drop(member);
+                }
                 drop(context);
             });
+        }
+    }
+}
+
+/// Stops the work; whether it ended within the time of grace.
+async fn has_ended(running: Option<Running>, grace: Duration) -> bool {
+    match running {
+        Some(running) => tokio::time::timeout(grace, running.stop()).await.is_ok(),
+        // An actor does not say when it has ended.
+        None => {
+            tokio::time::sleep(grace).await;
+            false
         }
     }
 }

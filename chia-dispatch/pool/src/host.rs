@@ -56,13 +56,14 @@ impl PoolHost {
     async fn attempt(&self, job: &Job, context: &TaskContext, attempt: u32) -> Attempt {
         let mut engaged = match self.crew.hire(context).await {
             Ok(engaged) => engaged,
+            Err(error) if error.kind() == ErrorKind::WorkerDied => return Attempt::Died(error),
             Err(error) => return Attempt::Answered(Err(error)),
         };
         let mut place = context.place().clone();
         place.attempt = attempt;
-        let running = engaged.process().worker.run(job, &place, inside(&self.crew, context));
+        let running = engaged.run(job, &place, inside(&self.crew, context));
         let Some(answer) = within(self.time_limit, running).await else {
-            engaged.process().kill();
+            engaged.kill().await;
             let limit = self.time_limit.unwrap_or_default();
             let text = format!("the task ran longer than {limit:?}, and its process was killed");
             return Attempt::Died(Error::new(ErrorKind::WorkerDied, text));

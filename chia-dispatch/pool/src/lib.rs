@@ -5,6 +5,7 @@ mod backend;
 mod builder;
 mod crew;
 mod envelope;
+mod group;
 mod host;
 mod memory;
 mod process;

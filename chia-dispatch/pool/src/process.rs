@@ -79,8 +79,15 @@ impl Process {
         self.child.wait().await.ok();
     }
 
+    /// Whether nothing that it started is left in its process group.
+    pub(super) async fn is_alone(&self) -> bool {
+        let leader = self.pid;
+        let alone = move || super::group::is_alone(leader);
+        tokio::task::spawn_blocking(alone).await.unwrap_or(false)
+    }
+
     /// Ends the process and all that it started, at once.
-    pub(super) fn kill(&self) {
+    fn kill(&self) {
         // It may have died before; then its group is all that may be left.
         rustix::process::kill_process_group(self.pid, Signal::KILL).ok();
     }

@@ -23,6 +23,14 @@ impl Host for Sleeper {
         if job.entry == "quick" {
             return Ok(Bytes::from_static(b"done"));
         }
+        if job.entry == "pid" {
+            return Ok(std::process::id().to_string().into());
+        }
+        if job.entry == "alone" {
+            let file = String::from_utf8_lossy(&job.payload).into_owned();
+            std::fs::write(&file, std::process::id().to_string()).expect("a file");
+            tokio::time::sleep(Duration::from_secs(600)).await;
+        }
         let io = |error| Error::new(ErrorKind::Io, "a file").with_source(error);
         let file = PathBuf::from(String::from_utf8_lossy(&job.payload).into_owned());
         let child = Command::new("sleep").arg("600").spawn().map_err(io)?;
@@ -104,6 +112,77 @@ async fn a_task_past_its_time_limit_is_killed_with_all_it_started() {
     }
     let quick = pool.submit(task("quick", &file)).await.expect("accepted");
     assert_eq!(pool.get(&quick).await.expect("the pool lives on"), "done");
+}
+
+/// The process id of the worker that runs a task with a limit of memory.
+async fn pid_with_memory(pool: &ProcessPool) -> Result<u32> {
+    let mut task = task("pid", Path::new(""));
+    task.options.resources = Resources::from([("memory", 1e9)]);
+    let pid = pool.get(&pool.submit(task).await?).await?;
+    Ok(String::from_utf8_lossy(&pid).parse().expect("a number"))
+}
+
+fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("not zero");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it lives");
+}
+
+/// Between its death and the news of it, an idle worker is given work, or its memory is limited.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_worker_that_dies_fails_no_task() {
+    let node = Resources::from([("cpu", 2.0), ("memory", 4e9)]);
+    let args = args("worker");
+    let pool = ProcessPool::builder().worker_args(args).node("here", node).start().expect("a pool");
+    let mut idle = pid_with_memory(&pool).await.expect("it runs");
+    for round in 0..40 {
+        kill(idle);
+        // The memory of a dying process goes first, and then its socket.
+        let status = format!("/proc/{idle}/status");
+        while std::fs::read_to_string(&status).is_ok_and(|status| status.contains("VmData")) {}
+        let next = pid_with_memory(&pool).await;
+        idle = next.unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_body_that_ends_costs_neither_the_grace_nor_the_process() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let pool = builder().grace(Duration::from_secs(60)).start().expect("a pool");
+    let mut pids = Vec::new();
+    for round in 0..3 {
+        let file = dir.path().join(round.to_string());
+        let mut all = task("alone", &file);
+        all.options.resources = Resources::from([("cpu", 2.0)]);
+        let object = pool.submit(all.clone()).await.expect("accepted");
+        let pid = loop {
+            match std::fs::read_to_string(&file) {
+                Ok(pid) if !pid.is_empty() => break pid,
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
+        pids.push(pid);
+        pool.cancel(&object).await.expect("it can be cancelled");
+        let mut next = task("pid", &file);
+        next.options.resources = all.options.resources;
+        let next = pool.submit(next).await.expect("accepted");
+        let next = tokio::time::timeout(Duration::from_secs(10), pool.get(&next)).await;
+        let next = next.expect("what the cancelled task held is free").expect("it runs");
+        pids.push(String::from_utf8_lossy(&next).into_owned());
+    }
+    assert!(pids.iter().all(|pid| *pid == pids[0]), "{pids:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_body_that_leaves_a_child_costs_its_process() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("pids");
+    let pool = builder().grace(Duration::from_secs(60)).start().expect("a pool");
+    let object = pool.submit(task("sleep", &file)).await.expect("accepted");
+    let pids = pids(&file).await;
+    pool.cancel(&object).await.expect("it can be cancelled");
+    for pid in pids {
+        gone(pid).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
