@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     fn sleeper(group: i32) -> std::process::Child {
-        Command::new("sleep").arg("600").process_group(group).spawn().unwrap()
+        Command::new("sleep").arg("600").process_group(group).spawn().expect("it starts")
     }
 
     #[test]
@@ -40,15 +40,15 @@ mod tests {
         assert!(is_alone(pid));
         let mut other = sleeper(pid.as_raw_nonzero().get());
         assert!(!is_alone(pid));
-        other.kill().unwrap();
+        other.kill().expect("it lives");
         // Not waited for: a zombie is no living process.
         while living_group(other.id().cast_signed()).is_some() {
             std::thread::yield_now();
         }
         assert!(is_alone(pid));
-        leader.kill().unwrap();
-        leader.wait().unwrap();
-        other.wait().unwrap();
+        leader.kill().expect("it lives");
+        leader.wait().expect("it is ours");
+        other.wait().expect("it is ours");
         assert!(!is_alone(pid), "there is no leader");
     }
 }

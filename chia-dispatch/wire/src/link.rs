@@ -341,10 +341,10 @@ mod tests {
         (Link::start(ours, gone, |_| Ignored).unwrap(), theirs)
     }
 
-    /// Sends until `sent` frames of a MiB are on their way or the link is closed.
-    async fn send_megabytes(link: &Link, sent: &AtomicU64) -> Result<()> {
+    /// Sends frames of a MiB, until the link is closed at most.
+    async fn send_megabytes(link: &Link, frames: u64, sent: &AtomicU64) -> Result<()> {
         let megabyte = Bytes::from(vec![0; 1 << 20]);
-        for id in 0..200 {
+        for id in 0..frames {
             link.send(Kind::Put, id, 0, Body::new().rest(&megabyte)).await?;
             sent.fetch_add(1, Ordering::Relaxed);
         }
@@ -355,7 +355,7 @@ mod tests {
     async fn a_peer_that_does_not_read_holds_the_sender_up() {
         let (link, mut peer) = link();
         let sent = AtomicU64::new(0);
-        let mut sending = std::pin::pin!(send_megabytes(&link, &sent));
+        let mut sending = std::pin::pin!(send_megabytes(&link, 200, &sent));
         tokio::time::timeout(SOON, &mut sending).await.expect_err("all of it is in memory");
         assert!((32..80).contains(&sent.load(Ordering::Relaxed)), "{sent:?}");
         thread::spawn(move || std::io::copy(&mut peer, &mut std::io::sink()));
@@ -367,7 +367,7 @@ mod tests {
         for by_peer in [true, false] {
             let (link, peer) = link();
             let sent = AtomicU64::new(0);
-            let mut sending = std::pin::pin!(send_megabytes(&link, &sent));
+            let mut sending = std::pin::pin!(send_megabytes(&link, u64::MAX, &sent));
             tokio::time::timeout(SOON, &mut sending).await.expect_err("nobody reads");
             if by_peer {
                 drop(peer);
