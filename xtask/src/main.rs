@@ -7,11 +7,13 @@ mod demo;
 mod drawing;
 mod flags;
 mod interpreters;
+mod interrupt;
 mod lock;
 mod matrix;
 mod processes;
 mod ray;
 mod repo;
+mod scratch;
 mod shell;
 mod venv;
 

@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// What the cluster's process says once it is up.
-const ADDRESS: &str = "export RAY_ADDRESS=";
+pub(crate) const ADDRESS: &str = "export RAY_ADDRESS=";
 
 /// Does what was asked.
 pub(crate) fn run(flags: &Ray) -> anyhow::Result<()> {

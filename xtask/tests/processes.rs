@@ -1,9 +1,10 @@
-//! Nothing that the matrix starts outlives it, also when it is interrupted.
+//! Nothing that the matrix or the demo starts outlives it, also when it is interrupted.
 
 #[path = "../src/processes.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod processes;
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
@@ -56,4 +57,33 @@ fn an_interrupted_matrix_leaves_no_process_and_says_how_it_ended() {
     assert!(interrupted.elapsed() < Duration::from_secs(10));
     assert_eq!(names(processes::leftovers(Duration::ZERO)), [""; 0]);
     assert!(!std::env::temp_dir().join(format!("chia-{}", pid.as_raw_pid())).exists());
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing_and_says_so() {
+    let _alone = ALONE.lock();
+    processes::adopt_orphans().unwrap();
+    // While it is built, while a loop runs that is to be killed, and while compilers run.
+    for instant in ["", "iter0_call1", "round 0: build"] {
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(["demo", "--json"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_child(&demo);
+        let mut lines = BufReader::new(demo.stderr.take().unwrap()).lines().map(Result::unwrap);
+        if instant.is_empty() {
+            thread::sleep(Duration::from_millis(300));
+        } else {
+            assert!(lines.any(|line| line.contains(instant)), "it never reports {instant}");
+        }
+        kill_process(pid, Signal::INT).unwrap();
+        let rest: Vec<String> = lines.collect();
+        assert_eq!(demo.wait().unwrap().code(), Some(130), "at {instant:?}");
+        assert_eq!(rest.last().map(String::as_str), Some("interrupted: ending what runs"));
+        assert!(!rest.iter().any(|line| line.contains("panicked")), "{rest:?}");
+        assert_eq!(names(processes::leftovers(Duration::ZERO)), [""; 0]);
+        assert!(!std::env::temp_dir().join(format!("chia-{}", pid.as_raw_pid())).exists());
+    }
 }

@@ -35,19 +35,31 @@ fn demo(shell: &mut Shell, backend: &str) -> anyhow::Result<Verdict> {
     Ok(Verdict::pass())
 }
 
-/// Holds what the examples print against what a cold and a warm run are.
+/// Holds what the runs report against what they are.
 fn judge(text: &str) -> anyhow::Result<()> {
     let runs: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-    let [cold, warm, search] = runs.as_slice() else {
-        anyhow::bail!("{} runs instead of three", runs.len());
+    let find = |example: &str, name: &str| {
+        let found = runs.iter().find(|run| run["example"] == example && run["run"] == name);
+        found.with_context(|| format!("no run `{name}` of {example}"))
     };
     let counts = ["calls", "ran", "replayed", "written", "failed"];
+    let (cold, warm) = (find("bypass_cache", "cold")?, find("bypass_cache", "warm")?);
     expect(cold, "cold", &counts, &[16, 16, 0, 16, 0])?;
     expect(warm, "warm", &counts, &[16, 8, 8, 0, 0])?;
-    expect(search, "design_space", &["failed"], &[0])?;
-    ensure!(cold["results"] == warm["results"], "the warm run has other results than the cold one");
-    let results = cold["results"].as_array().context("no results")?;
-    ensure!(results.len() == 16, "{} results instead of 16", results.len());
+    let resumed = find("bypass_cache", "resumed")?;
+    expect(resumed, "resumed", &["calls", "failed"], &[16, 0])?;
+    let number = |run: &Value, field: &str| run[field].as_u64().unwrap_or_default();
+    let finished = number(find("bypass_cache", "killed")?, "finished");
+    let replayed = number(resumed, "replayed");
+    ensure!(replayed >= finished, "{finished} calls were finished, {replayed} were replayed");
+    for run in [warm, resumed] {
+        ensure!(cold["results"] == run["results"], "run {} has other results", run["run"]);
+    }
+    ensure!(cold["results"].as_array().map(Vec::len) == Some(16), "there are not 16 results");
+    let (search, again) = (find("design_space", "cold")?, find("design_space", "warm")?);
+    expect(search, "the search", &["failed", "replayed"], &[0, 0])?;
+    expect(again, "the second search", &["failed", "ran"], &[0, 0])?;
+    ensure!(search["results"] == again["results"], "the second search finds something else");
     Ok(())
 }
 
@@ -62,23 +74,34 @@ fn expect(run: &Value, name: &str, fields: &[&str], numbers: &[u64]) -> anyhow::
 mod tests {
     use super::*;
 
-    fn printed(warm_ran: u64, last: u64) -> String {
-        let results = |last: u64| (1..16).chain([last]).collect::<Vec<_>>();
-        let run = |ran: u64, written: u64, last: u64| {
-            let replayed = 16 - ran;
-            serde_json::json!({"calls": 16, "ran": ran, "replayed": replayed, "written": written,
-                "failed": 0, "results": results(last)})
+    fn printed(warm_ran: u64, last: u64, resumed_ran: u64) -> String {
+        let run = |name: &str, ran: u64, written: u64, last: u64| {
+            let results: Vec<u64> = (1..16).chain([last]).collect();
+            serde_json::json!({"example": "bypass_cache", "run": name, "calls": 16, "ran": ran,
+                "replayed": 16 - ran, "written": written, "failed": 0, "results": results})
         };
-        format!("{}\n{}\n{}\n", run(16, 16, 16), run(warm_ran, 0, last), r#"{"failed":0}"#)
+        let search = |name: &str, ran: u64, replayed: u64| {
+            serde_json::json!({"example": "design_space", "run": name, "ran": ran,
+                "replayed": replayed, "failed": 0, "results": ["a", "b"]})
+        };
+        let runs = [
+            serde_json::json!({"example": "bypass_cache", "run": "killed", "finished": 6}),
+            run("resumed", resumed_ran, resumed_ran, 16),
+            run("cold", 16, 16, 16),
+            run("warm", warm_ran, 0, last),
+            search("cold", 22, 0),
+            search("warm", 0, 22),
+        ];
+        runs.map(|run| format!("{run}\n")).concat()
     }
 
     #[test]
     fn a_demo_is_judged_by_its_counts_and_results() {
-        judge(&printed(8, 16)).unwrap();
-        let error = judge(&printed(16, 16)).unwrap_err();
-        assert_eq!(error.to_string(), "warm: ran is 16, not 8");
-        let error = judge(&printed(8, 17)).unwrap_err();
-        assert_eq!(error.to_string(), "the warm run has other results than the cold one");
-        assert!(judge("{}\n").is_err());
+        judge(&printed(8, 16, 10)).unwrap();
+        let error = |text: &str| judge(text).unwrap_err().to_string();
+        assert_eq!(error(&printed(16, 16, 10)), "warm: ran is 16, not 8");
+        assert_eq!(error(&printed(8, 17, 10)), "run \"warm\" has other results");
+        assert_eq!(error(&printed(8, 16, 11)), "6 calls were finished, 5 were replayed");
+        assert_eq!(error("{}\n"), "no run `cold` of bypass_cache");
     }
 }

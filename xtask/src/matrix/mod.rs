@@ -10,7 +10,6 @@ mod cell;
 mod checks;
 mod demo;
 mod features;
-mod interrupt;
 mod layering;
 mod ray;
 mod release;
@@ -27,7 +26,7 @@ use anyhow::ensure;
 use cell::Cell;
 
 use crate::flags::{Select, Test};
-use crate::{lock, processes};
+use crate::{interrupt, lock, processes};
 
 /// Runs the test matrix.
 pub(crate) fn test(flags: &Test) -> anyhow::Result<ExitCode> {

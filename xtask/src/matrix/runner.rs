@@ -2,15 +2,13 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
-
-use anyhow::Context;
 
 use super::cell::{Cell, Verdict};
 use super::table::{Outcome, Row};
 use crate::processes;
 use crate::repo;
+use crate::scratch;
 use crate::shell::Shell;
 
 /// How long processes have to end once they are signalled.
@@ -37,7 +35,7 @@ pub(crate) fn run_all(cells: &[Cell], slow: bool) -> anyhow::Result<Vec<Row>> {
         }
         rows.push(row);
     }
-    remove_scratch();
+    scratch::remove();
     Ok(rows)
 }
 
@@ -50,17 +48,10 @@ fn tail(log: &str) -> String {
     head.into_iter().chain(tail).collect()
 }
 
-/// Removes whatever cells put into their scratch folders.
-pub(crate) fn remove_scratch() {
-    // Nothing may be there, and what cannot be removed is not worth failing for.
-    let _ = fs::remove_dir_all(scratch());
-}
-
 fn run_one(cell: &Cell, slow: bool) -> anyhow::Result<Row> {
     let log = repo::target().join("matrix").join(cell.name.replace('/', ".") + ".log");
     let mut shell = Shell::logged(&log)?;
-    fs::create_dir_all(scratch()).context("cannot make the scratch folder")?;
-    shell.env("TMPDIR", scratch());
+    shell.env("TMPDIR", scratch::make()?);
     if slow {
         shell.env("CHIA_SLOW", "1");
     }
@@ -76,7 +67,7 @@ fn run_one(cell: &Cell, slow: bool) -> anyhow::Result<Row> {
             Outcome::Fail { reason, log }
         }
     };
-    remove_scratch();
+    scratch::remove();
     Ok(Row {
         cell: cell.name.clone(),
         backend: cell.backend.clone(),
@@ -90,11 +81,6 @@ fn nothing_left() -> anyhow::Result<()> {
     let left: Vec<String> = processes::leftovers(LEAVING).into_iter().map(|p| p.name).collect();
     anyhow::ensure!(left.is_empty(), "processes left behind: {}", left.join(", "));
     Ok(())
-}
-
-/// Short, because paths of sockets below it are limited to 107 bytes.
-fn scratch() -> PathBuf {
-    std::env::temp_dir().join(format!("chia-{}", std::process::id()))
 }
 
 #[cfg(test)]

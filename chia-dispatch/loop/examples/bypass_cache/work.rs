@@ -10,9 +10,6 @@ const RULES: &str = include_str!("rules.yaml");
 const ITERATIONS: u64 = 4;
 const CALLS: u64 = 4;
 
-/// Numbers that each call looks through: about a tenth of a second's work.
-const SPAN: u64 = if cfg!(debug_assertions) { 8_000 } else { 80_000 };
-
 /// The costly step: how many primes are there in `span` numbers from `start`?
 fn count_primes(start: u64, span: u64) -> u64 {
     let is_prime =
@@ -41,8 +38,8 @@ pub(crate) async fn drive(args: &Args, builder: ChiaBuilder) -> Result<Report<Ve
         let mut handles = Vec::new();
         for call in 0..CALLS {
             let tag = format!("iter{iteration}_call{call}");
-            let start = (iteration * CALLS + call) * SPAN;
-            let call = chia.call(&COUNT_PRIMES, (start, SPAN)).tag(&tag);
+            let start = (iteration * CALLS + call) * args.span;
+            let call = chia.call(&COUNT_PRIMES, (start, args.span)).tag(&tag);
             handles.push((tag, call.dispatch().await?));
         }
         for (tag, handle) in handles {

@@ -10,6 +10,9 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+/// About a tenth of a second's work.
+const SPAN: u64 = if cfg!(debug_assertions) { 8_000 } else { 80_000 };
+
 /// The options of an example.
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
@@ -22,6 +25,12 @@ pub(crate) struct Args {
     /// The directory of the cache.
     #[arg(long, default_value = "chia_cache")]
     pub(crate) cache_dir: PathBuf,
+    /// What the report calls this run, instead of `cold` or `warm`.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Numbers that each call of `bypass_cache` looks through.
+    #[arg(long, default_value_t = SPAN)]
+    pub(crate) span: u64,
     /// Empty the cache first.
     #[arg(long)]
     pub(crate) flush: bool,
@@ -93,8 +102,8 @@ impl Progress {
 #[derive(Serialize)]
 pub(crate) struct Report<R> {
     example: &'static str,
-    /// `cold` if nothing was in the cache at the start, else `warm`.
-    run: &'static str,
+    /// `cold` if nothing was in the cache at the start, else `warm`, unless it has another name.
+    run: String,
     backend: String,
     calls: u64,
     ran: u64,
@@ -131,7 +140,7 @@ impl<R: Serialize> Report<R> {
         let total = summary.total();
         Self {
             example,
-            run,
+            run: args.name.clone().unwrap_or_else(|| run.to_owned()),
             backend: args.backend.clone(),
             calls: total.calls,
             ran: total.ran,
@@ -153,7 +162,7 @@ impl<R: Serialize> Report<R> {
             serde_json::to_writer(&mut out, self)?;
             return writeln!(out);
         }
-        let (example, run, backend) = (self.example, self.run, &self.backend);
+        let (example, run, backend) = (self.example, &self.run, &self.backend);
         let (seconds, saved) = (self.seconds, self.saved_seconds);
         writeln!(out, "{}", self.summary)?;
         writeln!(

@@ -1,4 +1,4 @@
-//! An interrupted matrix ends all that it started, and says so.
+//! An interrupted job ends all that it started, and says so.
 
 use std::thread;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::processes;
+use crate::{processes, scratch};
 
 /// How long a cluster or a test has to clean up after itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ pub(crate) fn end_everything_on_signals() -> anyhow::Result<()> {
             let _no_new_ones = processes::starting();
             eprintln!("\ninterrupted: ending what runs");
             processes::end_all(GRACE);
-            super::runner::remove_scratch();
+            scratch::remove();
             std::process::exit(128 + signal);
         }
     });
