@@ -9,7 +9,7 @@ use chia_config::{CacheRule, Config, Diagnostic};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::error;
 
@@ -135,6 +135,26 @@ impl Rules {
         };
         let on = bypass.config().cache_rules().filter(|(_, rule)| rule.enabled());
         on.map(|(name, rule)| Ok((name.to_owned(), shown(rule)?))).collect()
+    }
+
+    /// The bypass rules, as the original shows them: whether each is on, its file, its patterns.
+    fn bypass_rules<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (on, data, tags) = (PyDict::new(py), PyDict::new(py), PyDict::new(py));
+        for (name, rule) in self.read().config().bypass_rules() {
+            on.set_item(name, rule.enabled())?;
+            if let Some(path) = rule.data() {
+                data.set_item(name, path.to_string_lossy())?;
+            }
+            if let Some(patterns) = rule.tags() {
+                let texts = patterns.patterns().iter().map(chia_config::Pattern::text);
+                tags.set_item(name, texts.collect::<Vec<_>>())?;
+            }
+        }
+        let rules = PyDict::new(py);
+        rules.set_item("bypass", on)?;
+        rules.set_item("data_paths", data)?;
+        rules.set_item("tag_patterns", tags)?;
+        Ok(rules)
     }
 
     /// The rule's file of a function.

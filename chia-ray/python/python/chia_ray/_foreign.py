@@ -28,6 +28,8 @@ from chia_ray.base.cache import get_active_cache
 _log = logging.getLogger("chia")
 # The rules of so many loops are kept decoded in a worker.
 _KEPT = 16
+# How long a replay waits for the cache, in seconds.
+_READ_TIMEOUT = 10.0
 
 
 def run(name: str, args: Sequence[bytes], shared: Shared | None) -> list[memoryview]:
@@ -94,7 +96,7 @@ class Replay:
     def __call__(self, tag: str | None, data_path: str | None, *args: Any, **kwargs: Any) -> Any:
         """The kept value; raises MissedError, for the body to run, or KeyError."""
         try:
-            hit, found = ray.get(get_active_cache().replay.remote(tag, self.function))
+            hit, found = self._ask(tag)
         except (RayError, RuntimeError) as error:
             hit, found = False, str(error)
         if hit:
@@ -102,6 +104,14 @@ class Replay:
         if self.or_fail:
             raise KeyError(f"nothing to replay for {tag!r}: {found}")
         raise MissedError(found)
+
+    def _ask(self, tag: str | None) -> tuple[bool, Any]:
+        cache = get_active_cache()
+        if cache is None:
+            return False, "no cache is running"
+        # A cache that hangs must not hold what the task holds.
+        answer: tuple[bool, Any] = ray.get(cache.replay.remote(tag, self.function), timeout=_READ_TIMEOUT)
+        return answer
 
 
 @dataclass(frozen=True)

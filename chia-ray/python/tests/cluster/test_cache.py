@@ -135,12 +135,12 @@ def test_r21_a_cache_that_is_going_away_stops_no_one(cache: Any, tmp_path: Path)
         kill(cache)
         cache = start_cache(1, tmp_path / "cache", "GB", durability="relaxed")
     assert ask("keys") == ["a", "b", "c"]
-    ray.kill(cache)
+    ray.kill(cache.actor)
     stop_cache()
 
 
 def kill(cache: Any) -> None:
-    ray.kill(cache)
+    ray.kill(cache.actor)
     with pytest.raises(ray.exceptions.RayActorError):
         repeated(lambda: get(cache.size_bytes.chia_remote()))
 
@@ -148,8 +148,7 @@ def kill(cache: Any) -> None:
 def test_r16_stopped_and_started_it_has_every_entry(cache: Any, tmp_path: Path) -> None:
     get([work.chia_remote(i, _chia_tag=f"t{i}") for i in range(5)])
     stop_cache()
-    with pytest.raises(RuntimeError, match="start_cache"):
-        get_active_cache()
+    assert get_active_cache() is None
     start_cache(1, tmp_path / "cache", "GB")
     assert len(ask("keys")) == 5
 
@@ -159,10 +158,10 @@ def test_cache_is_a_class_for_anonymous_actors(tmp_path: Path, rules: Any) -> No
     first = Cache.remote(1, str(tmp_path / "own"), "MB", path)
     assert get(first.write.chia_remote("t", 5)) is True
     assert get(first.get_config.chia_remote()) == {"f": ["a"]}
-    ray.kill(first)
+    ray.kill(first.actor)
     second = Cache.options(num_cpus=0).chia_remote(1, str(tmp_path / "own"), "MB")
     assert get(second.read.chia_remote("t")) == (True, 5)
-    ray.kill(second)
+    ray.kill(second.actor)
     broken = Cache.remote(1, "/proc/no/such")
     with pytest.raises(Exception, match="/proc/no/such"):
         get(broken.keys.chia_remote())

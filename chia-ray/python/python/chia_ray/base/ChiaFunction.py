@@ -13,9 +13,9 @@ import ray
 from ray import cloudpickle
 
 from chia_ray._engine import Shipped
-from chia_ray.base import _scope
-from chia_ray.base._actors import ChiaActorHandle, ChiaMethod, chia_actor, passed
-from chia_ray.base._refs import ObjectRefCallback, chia_wait, get, settled_answer
+from chia_ray.base import _original, _scope
+from chia_ray.base._actors import ChiaActorHandle, ChiaMethod, chia_actor
+from chia_ray.base._refs import ObjectRefCallback, chia_cancel, chia_wait, get, settled_answer
 from chia_ray.base._run import Hooks, Ticket, run, run_generator
 
 __all__ = [
@@ -23,9 +23,11 @@ __all__ = [
     "ChiaCallRemote",
     "ChiaFunction",
     "ChiaMethod",
+    "ChiaWrapped",
     "ObjectRefCallback",
     "RemoteFunction",
     "chia_actor",
+    "chia_cancel",
     "chia_wait",
     "get",
 ]
@@ -63,12 +65,19 @@ class RemoteFunction(Generic[_P, _R]):
         self._name = _rule_name(self._function)
         self._signature = _signature(self._function)
         self._positional = _positional(self._signature)
+        self._ray_options = {
+            name: value
+            for name, value in self._options.items()
+            if name not in _RESERVED and value is not None
+        }
         self._remote: Any = None
         _names.add(self._name)
 
     def __call__(self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Calls the function here, as it is."""
         own = {name: value for name, value in kwargs.items() if name not in _RESERVED}
+        if _original.profiler() is not None:
+            return _original.profiled_here(self._function, (*self._bound, *args), own)  # type: ignore[no-any-return]
         return self._function(*self._bound, *args, **own)  # type: ignore[arg-type]
 
     def __get__(self, instance: object, owner: type | None = None) -> RemoteFunction[..., _R]:
@@ -78,7 +87,7 @@ class RemoteFunction(Generic[_P, _R]):
         bound = RemoteFunction.__new__(RemoteFunction)
         bound.__dict__.update(self.__dict__)
         bound._bound = (instance,)
-        bound._remote = self._ray_function()
+        bound._remote, bound._body = self._ray_function(), self._body
         return bound
 
     def __getstate__(self) -> dict[str, Any]:
@@ -99,26 +108,100 @@ class RemoteFunction(Generic[_P, _R]):
         tag = kwargs.pop("_chia_tag", None) or self._options.get("_chia_tag")
         display = kwargs.pop("_chia_display_name", None) or self._options.get("_chia_display_name")
         hooks = self._hooks(kwargs)
-        args = tuple(map(_argument, (*self._bound, *args)))
-        kwargs = {name: _argument(value) for name, value in kwargs.items()}
+        args = tuple(map(settled_answer, self._with_object(args, kwargs)))
+        kwargs = {name: settled_answer(value) for name, value in kwargs.items()}
         if self._signature is not None and (kwargs or len(args) not in self._positional):
             self._signature.bind(*args, **kwargs)
+        profile = _original.profile_of(self._ray_options, args, kwargs, display)
+        ref = self._dispatch(display, *self._packed(tag, hooks, profile, args, kwargs), kwargs)
+        if profile is not None:
+            _original.dispatched(ref, profile)
+        return ref
+
+    remote = chia_remote
+
+    @property
+    def chia_remote_blocking(self) -> Callable[_P, _R]:
+        """Dispatches a call and waits for its result. It has the signature of the function."""
+
+        def blocking(*args: Any, **kwargs: Any) -> Any:
+            return get(self.chia_remote(*args, **kwargs))
+
+        return functools.update_wrapper(blocking, self._function)
+
+    @property
+    def _chia_options(self) -> dict[str, Any]:
+        """The original's name for the options."""
+        return dict(self._options)
+
+    @property
+    def _chia_original(self) -> Callable[_P, _R]:
+        """The original's name for the function."""
+        return self._function
+
+    def _with_object(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments with a method's object in front. It may be among them, as the original wants it:
+        ``node.build.chia_remote(node)``.
+        """
+        if not self._bound or (args and args[0] is self._bound[0]) or self._object_name in kwargs:
+            return args
+        both = (*self._bound, *args)
+        if not args or not isinstance(args[0], (type(self._bound[0]), ray.ObjectRef)):
+            return both
+        if not self._takes(args, kwargs):
+            return both
+        if not self._takes(both, kwargs):
+            return args
+        if isinstance(args[0], ray.ObjectRef):
+            return both
+        raise TypeError(
+            f"{self._name}: the first argument may be the object of the method or another one; write "
+            f"object.{self.__name__}.chia_remote(object, ...) or {type(args[0]).__name__}."  # type: ignore[attr-defined]
+            f"{self.__name__}.chia_remote(object, ...)"  # type: ignore[attr-defined]
+        )
+
+    @property
+    def _object_name(self) -> str:
+        return next(iter(self._signature.parameters), "") if self._signature is not None else ""
+
+    def _takes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether the function can be called so."""
+        if self._signature is None:
+            return False
+        try:
+            self._signature.bind(*args, **kwargs)
+        except TypeError:
+            return False
+        return True
+
+    def _packed(
+        self,
+        tag: str | None,
+        hooks: bytes | None,
+        profile: _original.Profile | None,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> tuple[Any, ...]:
+        """What travels: the ticket, which is empty for most calls, a large state, and the arguments."""
+        scope = _scope.current()
+        packed = scope.packed()
+        if packed is None and hooks is None and profile is None:
+            return b"", *args
+        ticket = self._ticket(scope, packed, tag, hooks, args, kwargs)._replace(profile=profile)
+        if packed is not None and ticket.state is None:
+            # In a list, so that Ray passes the reference on and not the state.
+            return ticket.to_bytes(), [packed.put], *args
+        return ticket.to_bytes(), *args
+
+    def _dispatch(self, display: str | None, *args: Any) -> Any:
+        *given, kwargs = args
+        _original.prepare_driver()
         remote = self._remote or self._ray_function()
         if display is not None:
             remote = remote.options(name=display)
-        scope = _scope.current()
-        packed = scope.packed()
-        if packed is None and hooks is None:
-            return remote.remote(b"", *args, **kwargs)
-        ticket = self._ticket(scope, packed, tag, hooks, args, kwargs)
-        if ticket.hash and ticket.state is None:
-            # In a list, so that Ray passes the reference on and not the state.
-            return remote.remote(ticket.to_bytes(), [scope.packed().put], *args, **kwargs)  # type: ignore[union-attr]
-        return remote.remote(ticket.to_bytes(), *args, **kwargs)
-
-    def chia_remote_blocking(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Dispatches a call and waits for its result."""
-        return get(self.chia_remote(*args, **kwargs))
+        options = self._ray_options if display is None else {**self._ray_options, "name": display}
+        relayed = _original.relay(self._body, options, tuple(given), kwargs)
+        return remote.remote(*given, **kwargs) if relayed is None else relayed
 
     def _hooks(self, kwargs: dict[str, Any]) -> bytes | None:
         given = [kwargs.pop(name, None) or self._options.get(name) for name in _HOOKS]
@@ -165,17 +248,14 @@ class RemoteFunction(Generic[_P, _R]):
 
     def _ray_function(self) -> Any:
         if self._remote is None:
-            own = {name: value for name, value in self._options.items() if name not in _RESERVED}
-            body = _remote_body(self._function)
-            self._remote = ray.remote(**own)(body) if own else ray.remote(body)
+            self._body = _remote_body(self._function)
+            options = self._ray_options
+            self._remote = ray.remote(**options)(self._body) if options else ray.remote(self._body)
         return self._remote
 
 
-def _argument(given: Any) -> Any:
-    """An argument as it is passed on. Of what the cache has answered that is the value, as it is of a
-    reference.
-    """
-    return passed(settled_answer(given))
+# The original's name for what a decorated function is.
+ChiaWrapped = RemoteFunction
 
 
 def _remote_body(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -251,3 +331,21 @@ def ChiaCallRemote(function: Any, /, *args: Any, **kwargs: Any) -> Any:  # noqa:
     if hasattr(function, "remote"):
         return function.remote(*args, **kwargs)
     return RemoteFunction(function, {}).chia_remote(*args, **kwargs)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TrackedRef":
+        return _original.needed("chia.base.chia_wait", name).TrackedRef
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _chia_trampoline(body: Any, state: object, hooks: object, /, *args: Any, **kwargs: Any) -> Any:
+    """What the original's dispatch proxy runs. A call of ours brings its state along in its ticket."""
+    return body(*args, **kwargs)
+
+
+def _chia_trampoline_profiled(
+    body: Any, call_id: object, dispatch: object, state: object, hooks: object, /, *args: Any, **kwargs: Any
+) -> Any:
+    """As ``_chia_trampoline``; a call of ours brings its profile along too."""
+    return body(*args, **kwargs)

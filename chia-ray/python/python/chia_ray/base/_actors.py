@@ -31,19 +31,21 @@ class ChiaMethod:
         return ChiaMethod(self._method.options(**options))
 
 
-class ChiaActorHandle(ActorHandle):  # type: ignore[misc, type-arg, unused-ignore]
+class ChiaActorHandle:
     """A Ray actor handle whose methods have ``chia_remote`` beside ``remote``.
 
-    It is an ActorHandle, so that ``ray.kill`` takes it.
+    It arrives as what it is wherever it is sent. Ray itself, ``ray.kill`` say, takes ``handle.actor``.
     """
 
     _handle: Any
 
     def __init__(self, handle: Any) -> None:
-        object.__setattr__(self, "_handle", handle)
+        self._handle = handle
 
-    def __del__(self) -> None:
-        """Leaves the count of references to the handle inside."""
+    @property
+    def actor(self) -> Any:
+        """Ray's own handle."""
+        return self._handle
 
     def __getattr__(self, name: str) -> Any:
         if name == "_handle":
@@ -62,21 +64,6 @@ class ChiaActorHandle(ActorHandle):  # type: ignore[misc, type-arg, unused-ignor
 
     def __hash__(self) -> int:
         return hash(self._handle)
-
-
-class _Passed:
-    """Stands for a handle among the arguments of a task: Ray would make a plain ActorHandle of it."""
-
-    def __init__(self, handle: ChiaActorHandle) -> None:
-        self._handle = handle
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._handle.__reduce__()
-
-
-def passed(argument: Any) -> Any:
-    """An argument or a result as it is passed on, so that it arrives as what it is."""
-    return _Passed(argument) if isinstance(argument, ChiaActorHandle) else argument
 
 
 class ChiaActorClass:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
+import time
 from typing import Any
 
 import ray
+from ray.exceptions import RayError, RayTaskError
 
 from chia_ray import _native
 from chia_ray.base import _lines, _scope, _writes
@@ -18,28 +20,34 @@ from chia_ray.base._values import encode, parts, was_stored
 
 _log = logging.getLogger("chia.cache")
 
-# After so many seconds without a direct answer the actor is asked.
-_PATIENCE = 10.0
+# How long the cache is waited for, in seconds. After so many time-outs in a row it is not asked for a while.
+_TIMEOUT, _TRIES, _PAUSE = 10.0, 2, 30.0
 
 
 class CacheHandle(ChiaActorHandle):
     """The cache, from driver and workers alike. Each method has ``chia_remote`` and ``remote``.
 
-    ``write(tag, value)`` tells whether it stored; ``read(tag)`` gives ``(hit, value)``; ``has(tag)``,
+    ``write(tag, value)`` says whether it stored; ``read(tag)`` gives ``(hit, value)``; ``has(tag)``,
     ``evict(tag)``, ``flush()``, ``keys()``, ``size_bytes()``, ``facts(tag)``, ``stats()``; and
     ``get_config()`` gives the loop's cache rules.
 
     ``remote`` is a call of the Ray actor and returns its ObjectRef. ``chia_remote`` of ``write``,
     ``read`` and ``has`` asks the cache directly where it can, at a fraction of the cost: what it
     returns is for ``get``, ``chia_wait`` and as an argument of any call; a ``ray.put`` of it would cost
-    more than is saved.
+    more than is saved. These three wait 15 s at most: a cache that is dead or hangs is a miss, and a
+    warning.
     """
 
     _site: Site
 
     def __init__(self, handle: Any, site: Site = ANY_CACHE) -> None:
         super().__init__(handle)
-        object.__setattr__(self, "_site", site)
+        self._site = site
+
+    def __getattr__(self, name: str) -> Any:
+        if self.__dict__.get("_handle") is None and not name.startswith("_"):
+            raise _writes.NoCacheError(f"the cache is gone: `{name}` cannot be asked")
+        return super().__getattr__(name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._handle, self._site)
@@ -62,7 +70,7 @@ class CacheHandle(ChiaActorHandle):
     @property
     def get_config(self) -> ChiaMethod:
         """The cache rules of this loop."""
-        return _GetConfig(self._handle.get_config)
+        return _GetConfig(getattr(self._handle, "get_config", None))
 
 
 def _must_not_wait(tag: object = None) -> bool:
@@ -76,17 +84,27 @@ def _must_not_wait(tag: object = None) -> bool:
     return True
 
 
+class _Unanswered:
+    """How often in a row the cache did not answer, and until when it is not asked."""
+
+    in_a_row = 0
+    until = 0.0
+    is_reported = False
+
+
 class _Direct(ChiaMethod):
     """A method of the actor that has a direct way beside it."""
 
     name: str
+    # What a cache that cannot be reached answers.
+    miss: Any
 
     def __init__(self, handle: Any, site: Site) -> None:
-        super().__init__(getattr(handle, self.name))
+        super().__init__(getattr(handle, self.name, None))
         self._handle = handle
         self._site = site
 
-    def ask(self, line: _native.Line, *args: Any) -> Answer:
+    def ask(self, line: _native.Line, timeout: float, *args: Any) -> Answer:
         """Asks directly."""
         raise NotImplementedError
 
@@ -94,14 +112,41 @@ class _Direct(ChiaMethod):
         """Asks the cache. ``get`` gives the answer."""
         if _must_not_wait(*args[:1]):
             return self.remote(*args, **kwargs)
+        if time.monotonic() < _Unanswered.until:
+            return self._missed("it did not answer before")
+        deadline = time.monotonic() + _TIMEOUT
+        try:
+            answer = self._ask(deadline, args, kwargs)
+        except RayTaskError:
+            raise
+        except (OSError, RayError) as error:
+            _Unanswered.in_a_row += 1
+            if _Unanswered.in_a_row >= _TRIES:
+                _Unanswered.in_a_row, _Unanswered.until = 0, time.monotonic() + _PAUSE
+            return self._missed(str(error).strip().partition("\n")[0] or type(error).__name__)
+        _Unanswered.in_a_row, _Unanswered.is_reported = 0, False
+        return answer
+
+    def _ask(self, deadline: float, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
+        """Asks directly, or the actor; raises what says that neither answers."""
         line = _lines.line(self._site, _writes.reach)
         if line is not None:
             try:
-                return self.ask(line, *args, **kwargs)
+                return self.ask(line, deadline - time.monotonic(), *args, **kwargs)
             except (OSError, _native.DispatchError) as error:
-                # What the cache itself cannot do, the actor will say to whoever gets it.
+                # What the cache itself cannot do, the actor says.
                 _log.debug("the cache does not answer directly: %s", error)
-        return self.remote(*args, **kwargs)
+        if self._method is None:
+            raise ConnectionError("it is gone")
+        # A firewall may have swallowed the direct request; the actor gets its time too.
+        timeout = max(deadline - time.monotonic(), _TIMEOUT / 2)
+        return Answer(_same, ray.get(self.remote(*args, **kwargs), timeout=timeout))
+
+    def _missed(self, why: str) -> Answer:
+        level = logging.DEBUG if _Unanswered.is_reported else logging.WARNING
+        _Unanswered.is_reported = True
+        _log.log(level, "the cache cannot be reached, which counts as a miss: %s", why)
+        return Answer(_same, self.miss)
 
     def chia_remote_blocking(self, /, *args: Any, **kwargs: Any) -> Any:
         """Asks the cache and waits for the answer."""
@@ -110,9 +155,10 @@ class _Direct(ChiaMethod):
 
 class _Write(_Direct):
     name = "write"
+    miss = False
 
-    def ask(self, line: _native.Line, tag: str, data: Any) -> Answer:
-        written = line.write(_PATIENCE, tag, parts(encode(settled_answer(data))), ("manual", None, None))
+    def ask(self, line: _native.Line, timeout: float, tag: str, data: Any) -> Answer:
+        written = line.write(timeout, tag, parts(encode(settled_answer(data))), ("manual", None, None))
         return Answer(was_stored, written)
 
     def chia_remote(self, tag: str, data: Any) -> Any:
@@ -128,16 +174,18 @@ class _Write(_Direct):
 
 class _Read(_Direct):
     name = "read"
+    miss = (False, None)
 
-    def ask(self, line: _native.Line, tag: str | None) -> Answer:
-        return Answer(_found, None if tag is None else line.read(_PATIENCE, tag))
+    def ask(self, line: _native.Line, timeout: float, tag: str | None) -> Answer:
+        return Answer(_found, None if tag is None else line.read(timeout, tag))
 
 
 class _Has(_Direct):
     name = "has"
+    miss = False
 
-    def ask(self, line: _native.Line, tag: str | None) -> Answer:
-        return Answer(bool, tag is not None and line.has(_PATIENCE, tag))
+    def ask(self, line: _native.Line, timeout: float, tag: str | None) -> Answer:
+        return Answer(bool, tag is not None and line.has(timeout, tag))
 
 
 class _GetConfig(ChiaMethod):
@@ -148,3 +196,7 @@ class _GetConfig(ChiaMethod):
 
 def _found(data: bytes | None) -> tuple[bool, Any]:
     return (False, None) if data is None else (True, pickle.loads(data))
+
+
+def _same(value: Any) -> Any:
+    return value

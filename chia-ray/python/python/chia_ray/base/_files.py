@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -16,25 +17,35 @@ _CONCURRENCY = 8
 
 
 class FileActor:
-    """Reads files for workers anywhere: those that it was made for, and no others."""
+    """Reads files for workers anywhere: those that it was made for and those below its directories."""
+
+    _folders: tuple[Path, ...] = ()
 
     def __init__(self, allowed: list[str]) -> None:
         self._server = _native.FileServer(allowed, ray.get_runtime_context().get_node_id())
+        self._folders = tuple(Path(path).resolve() for path in allowed if Path(path).is_dir())
+
+    def _server_of(self, path: str) -> _native.FileServer:
+        """The server that may read a file: one of its own for a file below a directory that is served."""
+        real = Path(path).resolve()
+        if not any(folder in real.parents for folder in self._folders):
+            return self._server
+        return _native.FileServer([real, path], ray.get_runtime_context().get_node_id())
 
     def get_bytes(self, path: str) -> bytes:
         """The contents of a file."""
-        return self._server.get_bytes(path)
+        return self._server_of(path).get_bytes(path)
 
     def get_text(self, path: str) -> str:
         """The contents of a file as text."""
         try:
-            return self._server.get_bytes(path).decode()
+            return self.get_bytes(path).decode()
         except UnicodeDecodeError as error:
             raise ValueError(f"the file {path} is not UTF-8 text: {error}") from None
 
     def exists(self, path: str) -> bool:
         """Whether a file is served, and there."""
-        return self._server.exists(path)
+        return self._server_of(path).exists(path)
 
 
 class SharedFiles(FileActor):

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 from ray import cloudpickle
 
-from chia_ray.base import _scope
-from chia_ray.base._actors import passed
+from chia_ray.base import _original, _scope
 from chia_ray.base._scope import Packed, Scope, Site
 from chia_ray.base._writes import write_result
 
@@ -45,6 +44,7 @@ class Ticket(NamedTuple):
     data: str | None = None
     write: Site | None = None
     hooks: bytes | None = None
+    profile: _original.Profile | None = None
 
     def to_bytes(self) -> bytes:
         """As it travels."""
@@ -55,10 +55,10 @@ def run(body: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any])
     """Runs a call on its worker. ``args`` start with the ticket."""
     if not args[0]:
         with _scope.entered(Scope()):
-            return passed(settled(body(*args[1:], **kwargs)))
+            return _computed(body, Ticket(), args[1:], kwargs)
     ticket, scope, rest = _read(args)
     with _scope.entered(scope):
-        return passed(_call(body, ticket, rest, kwargs))
+        return _call(body, ticket, rest, kwargs)
 
 
 def run_generator(body: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Any]:
@@ -80,6 +80,14 @@ def _read(args: tuple[Any, ...]) -> tuple[Ticket, Scope, tuple[Any, ...]]:
 
 
 def _call(body: Callable[..., Any], ticket: Ticket, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if ticket.profile is None:
+        return _answered(body, ticket, args, kwargs)
+    profile = _original.Profile(*ticket.profile)
+    return _original.profiled(profile, ticket.function, lambda: _answered(body, ticket, args, kwargs))
+
+
+def _answered(body: Callable[..., Any], ticket: Ticket, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The result, of the body or of what replaces it, once it is in the cache."""
     started = time.monotonic()
     replaced = _replacement(ticket, args, kwargs) if ticket.replaced else None
     value, origin = replaced or (_computed(body, ticket, args, kwargs), "real")
@@ -90,9 +98,10 @@ def _call(body: Callable[..., Any], ticket: Ticket, args: tuple[Any, ...], kwarg
 
 
 def _computed(body: Callable[..., Any], ticket: Ticket, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if ticket.hooks is None:
-        return settled(body(*args, **kwargs))
-    return _with_hooks(body, Hooks(*cloudpickle.loads(ticket.hooks)), args, kwargs)
+    with _original.processes_tracked():
+        if ticket.hooks is None:
+            return settled(body(*args, **kwargs))
+        return _with_hooks(body, Hooks(*cloudpickle.loads(ticket.hooks)), args, kwargs)
 
 
 def _replacement(ticket: Ticket, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, str] | None:
@@ -113,10 +122,10 @@ def _replacement(ticket: Ticket, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 def _with_hooks(body: Callable[..., Any], hooks: Hooks, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A set-up that raises skips the body; a clean-up that raises never masks the result."""
+    """A set-up that raises skips body and clean-up; a clean-up that raises never masks the result."""
+    if hooks.setup is not None:
+        settled(hooks.setup(*hooks.setup_args))
     try:
-        if hooks.setup is not None:
-            settled(hooks.setup(*hooks.setup_args))
         return settled(body(*args, **kwargs))
     finally:
         if hooks.cleanup is not None:

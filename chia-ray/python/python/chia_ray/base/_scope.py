@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
+import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -147,7 +149,7 @@ class Scope:
 def _pack(bypass: Bypass | None, cache: Cache | None) -> Packed | None:
     if bypass is None and cache is None:
         return None
-    state = (bypass and bypass.get_state(), cache and cache.state)
+    state = (bypass and bypass._state(), cache and cache.state)
     blob = cloudpickle.dumps(state)
     hash = hashlib.blake2b(blob, digest_size=16).digest()
     if len(blob) <= _INLINE:
@@ -173,6 +175,15 @@ def _unpacked(packed: Packed) -> tuple[Any, Cache | None]:
         while len(_decoded) > _KEPT:
             _decoded.popitem(last=False)
     return known
+
+
+def rules_of(sections: dict[str, Any]) -> _native.Rules:
+    """Rules that are given as Python objects, as the YAML file would have them."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        # JSON is YAML.
+        json.dump(sections, file)
+        file.flush()
+        return _native.Rules(file.name)
 
 
 def compiled(

@@ -22,6 +22,10 @@ _PATIENCE, _PAUSE = 2, 30.0
 _RESTART = 0.1
 
 
+class NoCacheError(RuntimeError):
+    """No cache is running where one is looked for."""
+
+
 @dataclass
 class Writes:
     """What became of this process's cache writes."""
@@ -38,13 +42,13 @@ _handles: dict[Site, Any] = {}
 
 
 def reach(site: Site) -> Any:
-    """The actor of the cache. Raises RuntimeError when none is running."""
+    """The actor of the cache. Raises NoCacheError when none is running."""
     handle = _handles.get(site)
     if handle is None:
         try:
             handle = ray.get_actor(site.name, site.namespace)
         except ValueError:
-            raise RuntimeError("no cache is running: call start_cache first") from None
+            raise NoCacheError("no cache is running: call start_cache first") from None
         if site.door is not None:
             _handles[site] = handle
     return handle

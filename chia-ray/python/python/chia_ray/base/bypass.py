@@ -6,7 +6,7 @@ import atexit
 import logging
 import os
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,20 +122,35 @@ class Bypass:
             self._file_actor = _files.start(allowed, self._files)
             self.changes += 1
 
-    def get_state(self) -> BypassState:
+    def get_state(self) -> dict[str, Any]:
+        """The rules as the original shows them, by function: ``bypass`` (whether it is on), ``data_paths``
+        and ``tag_patterns``; ``providers`` and ``conds``; the ``file_server``; and whether they are
+        ``strict``.
+        """
+        own = {"providers": dict(self._providers), "conds": dict(self._conditions)}
+        return {**self._rules.bypass_rules(), **own, "file_server": self._files, "strict": self._strict}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes over the state of another bypass, as ``get_state`` gives it."""
+        data, tags = state.get("data_paths", {}), state.get("tag_patterns", {})
+        section: dict[str, Any] = {}
+        for function, is_on in state.get("bypass", {}).items():
+            rule = {"bypass": is_on, "data": data.get(function), "tags": tags.get(function)}
+            section[function] = {key: value for key, value in rule.items() if value is not None}
+        rules = _scope.rules_of({"bypass": section}).to_bytes()
+        own = dict(state.get("providers", {})), dict(state.get("conds", {}))
+        changes = self.changes
+        taken = BypassState(rules, *own, state.get("file_server"), state.get("strict", False))
+        self._restore(_scope.compiled(*taken[:3]), taken)
+        self.changes = changes + 1
+
+    def _state(self) -> BypassState:
         """What travels to workers: rules, providers, conditions and the file server."""
         own = self._text, dict(self._providers), dict(self._conditions)
         return BypassState(*own, self._files, self._strict)
 
-    def load_state(self, state: BypassState) -> None:
-        """Takes over the state of another bypass."""
-        changes = self.changes
-        rules = _scope.compiled(state.rules, state.providers, state.conditions)
-        self._restore(rules, state)
-        self.changes = changes + 1
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (self.get_state(),)
+        return _rebuilt, (self._state(),)
 
     def _changed(self) -> None:
         # Rules are shared with other scopes of this process: they are made anew, never changed.

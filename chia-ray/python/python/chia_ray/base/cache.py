@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from chia_ray.base import _scope, _writes
 from chia_ray.base._cache_actor import CONCURRENCY, CacheActor
 from chia_ray.base._cache_handle import CacheHandle
 from chia_ray.base._scope import ANY_CACHE, CACHE, NAMESPACE, Site
+from chia_ray.base._writes import NoCacheError
 
 __all__ = ["Cache", "CacheHandle", "get_active_cache", "is_cached", "start_cache", "stop_cache"]
 
@@ -31,7 +33,9 @@ class _CacheClass:
     """The class of caches that are actors of their own, apart from the shared one.
 
     ``Cache.remote(size, cache_dir_path, units="B", yaml_path=None)`` makes an anonymous one on this
-    cluster; it ends with its handle or by ``ray.kill``, and its entries stay on disk.
+    cluster; it ends with its handle or by ``ray.kill(handle.actor)``, and its entries stay on disk. So does
+    the original's ``Cache.remote(cache_dir_path, budget_bytes, config)``, where ``config`` says for each
+    function whether its results are cached: ``True``, or a list of patterns.
     """
 
     def __init__(self, options: dict[str, Any] | None = None) -> None:
@@ -41,19 +45,35 @@ class _CacheClass:
         """The same with Ray's options for the actor."""
         return _CacheClass({**self._options, **options})
 
-    def remote(
-        self,
-        size: float,
-        cache_dir_path: str | os.PathLike[str],
-        units: str = "B",
-        yaml_path: str | os.PathLike[str] | None = None,
-    ) -> CacheHandle:
+    def remote(self, *args: Any, **kwargs: Any) -> CacheHandle:
         """Makes the actor. What goes wrong with the directory is raised by its methods."""
-        init = _init(size, cache_dir_path, units, "durable")
-        rules = _native.Rules(yaml_path).to_bytes()
-        return CacheHandle(ray.remote(CacheActor).options(**self._options).remote(init, rules))
+        is_original = isinstance(args[0], str | os.PathLike) if args else "budget_bytes" in kwargs
+        init, rules = (_original_init if is_original else _own_init)(*args, **kwargs)
+        actor = ray.remote(CacheActor).options(**self._options).remote(init, rules.to_bytes())
+        return CacheHandle(actor)
 
     chia_remote = remote
+
+
+def _own_init(
+    size: float,
+    cache_dir_path: str | os.PathLike[str],
+    units: str = "B",
+    yaml_path: str | os.PathLike[str] | None = None,
+) -> tuple[bytes, _native.Rules]:
+    return _init(size, cache_dir_path, units, "durable"), _native.Rules(yaml_path)
+
+
+def _original_init(
+    cache_dir_path: str | os.PathLike[str],
+    budget_bytes: int,
+    config: Mapping[str, bool | Sequence[str]] | None = None,
+) -> tuple[bytes, _native.Rules]:
+    given = (config or {}).items()
+    section = {
+        name: rule if isinstance(rule, bool) else {"cache": True, "tags": list(rule)} for name, rule in given
+    }
+    return _init(budget_bytes, cache_dir_path, "B", "durable"), _scope.rules_of({"cache": section})
 
 
 Cache = _CacheClass()
@@ -141,11 +161,12 @@ def _answer(ref: Any) -> Any:
         raise error.cause or error from None
 
 
-def stop_cache() -> None:
+def stop_cache(namespace: str | None = None) -> None:
     """Ends the cache, for every loop that shares it. Its entries stay on disk."""
     scope = _scope.current()
-    site = ANY_CACHE if scope.cache is None else scope.cache.site
-    scope.cache = None
+    site = _site(namespace)
+    if scope.cache is not None and scope.cache.site == site:
+        scope.cache = None
     _writes.forget(site)
     handle = _living(site)
     if handle is None:
@@ -161,6 +182,14 @@ def stop_cache() -> None:
         time.sleep(_PAUSE)
 
 
+def _site(namespace: str | None) -> Site:
+    """Where the cache of this loop is, or that of a namespace."""
+    cache = _scope.current().cache
+    if cache is not None and namespace in (None, cache.site.namespace):
+        return cache.site
+    return ANY_CACHE if namespace is None else ANY_CACHE._replace(namespace=namespace)
+
+
 def _living(site: Site) -> Any:
     """The actor of that name, or None."""
     try:
@@ -169,11 +198,17 @@ def _living(site: Site) -> Any:
         return None
 
 
-def get_active_cache() -> CacheHandle:
-    """The cache of this loop, or of the cluster. Raises RuntimeError when none is running."""
-    cache = _scope.current().cache
-    site = ANY_CACHE if cache is None else cache.site
-    return CacheHandle(_writes.reach(site), site)
+def get_active_cache(namespace: str | None = None) -> CacheHandle | None:
+    """The cache of this loop, or of the cluster, or of a namespace; None when none is running.
+
+    The cache that this loop has started may be gone: then whatever is looked up in it is a miss.
+    """
+    site = _site(namespace)
+    try:
+        return CacheHandle(_writes.reach(site), site)
+    except NoCacheError:
+        cache = _scope.current().cache
+        return None if cache is None or cache.site != site else CacheHandle(None, site)
 
 
 def is_cached(func_name: str, tag: str | None = None) -> bool:
