@@ -278,7 +278,7 @@ fn r29_wrong_settings_are_errors_that_say_what_is_right() {
     assert!(error("CHIA_FROM", "a**").contains("`a**`"));
     let in_code = RunSettings::default().with_from("(").expect_err("it is no pattern");
     assert_eq!(in_code.var(), None);
-    assert!(in_code.to_string().starts_with("bad tag pattern"), "{in_code}");
+    assert!(in_code.to_string().starts_with("bad pattern"), "{in_code}");
     for mode in Mode::ALL {
         assert_eq!(mode.name().parse(), Ok(mode));
     }

@@ -1,7 +1,7 @@
 //! The `tags:` option: one pattern or a list of them.
 
 use super::*;
-use crate::pattern::Pattern;
+use crate::Pattern;
 use crate::yaml::Entry;
 
 impl Reader<'_> {
@@ -29,8 +29,8 @@ impl Reader<'_> {
         match TagPatterns::compile(patterns) {
             Ok(tags) => Some(tags).filter(|_| items.len() == nodes.len()),
             Err(errors) => {
-                for (index, error) in &errors {
-                    self.bad_pattern(items[*index], error);
+                for error in errors.iter() {
+                    self.bad_pattern(items[error.index()], error);
                 }
                 None
             }

@@ -6,17 +6,17 @@
 
 use std::fmt::Write as _;
 
-use super::python::{Assertion, Class, Fold, Item, Node, Perl, Repeat, Tree};
+use crate::python::{Assertion, Class, Fold, Item, Node, Perl, Repeat, Tree};
 
 /// A pattern for `regex-automata` or, if it is `hard`, for `fancy-regex`.
-pub(super) struct Emitted {
-    pub(super) text: String,
+pub(crate) struct Emitted {
+    pub(crate) text: String,
     /// Whether a back-tracking engine is needed.
-    pub(super) hard: bool,
+    pub(crate) hard: bool,
 }
 
 /// Writes the whole of `tree`, tied to both ends of the text.
-pub(super) fn emit(tree: &Tree) -> Emitted {
+pub(crate) fn emit(tree: &Tree) -> Emitted {
     let mut emitter = Emitter {
         out: String::from(r"\A(?:"),
         hard: tree.refers_to_groups,

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use chia_fullmatch::{Match, PatternErrors, PatternSet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::PatternError;
-use super::matcher::Matcher;
-use crate::Location;
+use crate::{Location, PatternError};
 
 /// A pattern as it was written, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +52,7 @@ pub struct TagPatterns(Arc<Inner>);
 
 struct Inner {
     patterns: Vec<Pattern>,
-    matcher: Matcher,
+    set: PatternSet,
 }
 
 impl TagPatterns {
@@ -84,14 +83,12 @@ impl TagPatterns {
     ) -> Result<Self, PatternError> {
         let pattern = |text: S| Pattern::new(text.as_ref().to_owned(), location.clone());
         let patterns = patterns.into_iter().map(pattern).collect();
-        Self::compile(patterns).map_err(|mut errors| errors.swap_remove(0).1)
+        Self::compile(patterns).map_err(PatternError::from)
     }
 
-    /// Compiles patterns; the errors come with the indices of their patterns, and there
-    /// is at least one.
-    pub(crate) fn compile(patterns: Vec<Pattern>) -> Result<Self, Vec<(usize, PatternError)>> {
-        let matcher = Matcher::new(patterns.iter().map(Pattern::text))?;
-        Ok(Self(Arc::new(Inner { patterns, matcher })))
+    pub(crate) fn compile(patterns: Vec<Pattern>) -> Result<Self, PatternErrors> {
+        let set = PatternSet::new(patterns.iter().map(Pattern::text))?;
+        Ok(Self(Arc::new(Inner { patterns, set })))
     }
 
     /// The patterns, in the order in which they were written.
@@ -101,7 +98,12 @@ impl TagPatterns {
 
     /// What the patterns say about a call's tag. Never hangs and never panics.
     pub fn evaluate(&self, tag: Option<&str>) -> TagMatch {
-        tag.map_or(TagMatch::Untagged, |tag| self.0.matcher.evaluate(tag))
+        match tag.map(|tag| self.0.set.evaluate(tag)) {
+            None => TagMatch::Untagged,
+            Some(Match::NoMatch) => TagMatch::NoMatch,
+            Some(Match::Matched(index)) => TagMatch::Matched(index),
+            Some(Match::GaveUp(index)) => TagMatch::GaveUp(index),
+        }
     }
 
     /// The index of a pattern that matches the whole tag, if one does.
@@ -136,6 +138,6 @@ impl Serialize for TagPatterns {
 impl<'de> Deserialize<'de> for TagPatterns {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::compile(Vec::deserialize(deserializer)?)
-            .map_err(|errors| de::Error::custom(&errors[0].1))
+            .map_err(|errors| de::Error::custom(errors.first()))
     }
 }

@@ -10,7 +10,7 @@ mod fullmatch {
 
 use std::collections::BTreeMap;
 
-use chia_config::{TagMatch, TagPatterns};
+use chia_fullmatch::{Match, PatternSet};
 use fullmatch::{python, random};
 
 type Cases = Vec<(String, Option<BTreeMap<String, Option<bool>>>)>;
@@ -31,11 +31,11 @@ fn cases() -> Cases {
 
 /// Our answers, or why we refuse. A pattern that was given up on has no answer.
 fn ours(pattern: &str, tags: &[&str]) -> Result<Vec<Option<bool>>, String> {
-    let patterns = TagPatterns::new([pattern]).map_err(|e| e.reason().to_owned())?;
-    let answer = |tag: &&str| match patterns.evaluate(Some(tag)) {
-        TagMatch::Matched(_) => Some(true),
-        TagMatch::GaveUp(_) => None,
-        _ => Some(false),
+    let set = PatternSet::new([pattern]).map_err(|errors| errors.first().reason().to_owned())?;
+    let answer = |tag: &&str| match set.evaluate(tag) {
+        Match::Matched(_) => Some(true),
+        Match::GaveUp(_) => None,
+        Match::NoMatch => Some(false),
     };
     Ok(tags.iter().map(answer).collect())
 }

@@ -15,5 +15,5 @@ mod parse;
 mod tokens;
 mod width;
 
-pub(super) use ast::{Assertion, Class, Fold, Item, Node, Perl, Repeat, Tree};
-pub(super) use parse::parse;
+pub(crate) use ast::{Assertion, Class, Fold, Item, Node, Perl, Repeat, Tree};
+pub(crate) use parse::parse;

@@ -1,19 +1,19 @@
-//! Patterns that one automaton decides together, in time linear in the tag.
+//! Patterns that one automaton decides together, in time linear in the text.
 
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::meta::Regex;
 use regex_automata::nfa::thompson;
 use regex_automata::{Anchored, Input, PatternID};
 
-use super::matcher::MAX_COMPILED;
+use crate::set::MAX_COMPILED;
 
 /// Tables up to this size, in bytes, are worth building ahead: they need no scratch space,
 /// which halves the time of a match. Patterns with large Unicode sets do not fit.
 const MAX_TABLE: usize = 64 << 10;
 
 /// Anchored at both ends, and earlier patterns take precedence: so one pass gives the first
-/// pattern that matches the whole tag.
-pub(super) enum Linear {
+/// pattern that matches the whole text.
+pub(crate) enum Linear {
     Table(Box<dense::DFA<Vec<u32>>>),
     Lazy(Box<Regex>),
 }
@@ -23,7 +23,7 @@ impl Linear {
     ///
     /// # Errors
     /// The index of one that is too large.
-    pub(super) fn new(texts: &[String]) -> Result<Self, usize> {
+    pub(crate) fn new(texts: &[String]) -> Result<Self, usize> {
         if let Some(table) = table(texts) {
             return Ok(Self::Table(Box::new(table)));
         }
@@ -34,9 +34,9 @@ impl Linear {
         }
     }
 
-    /// The index of the first pattern that matches all of `tag`.
-    pub(super) fn first_match(&self, tag: &str) -> Option<usize> {
-        let input = Input::new(tag).anchored(Anchored::Yes);
+    /// The index of the first pattern that matches all of `text`.
+    pub(crate) fn first_match(&self, text: &str) -> Option<usize> {
+        let input = Input::new(text).anchored(Anchored::Yes);
         let found = match self {
             Self::Table(table) => walk(table, &input),
             Self::Lazy(regex) => regex.search_half(&input).map(|found| found.pattern()),

@@ -2,9 +2,9 @@
 
 /// Why a pattern is refused, and at which character.
 #[derive(Debug)]
-pub(in crate::pattern) struct Refusal {
-    pub(in crate::pattern) offset: usize,
-    pub(in crate::pattern) reason: String,
+pub(crate) struct Refusal {
+    pub(crate) offset: usize,
+    pub(crate) reason: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

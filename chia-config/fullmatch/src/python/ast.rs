@@ -2,7 +2,7 @@
 
 /// Which letters count as equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::pattern) enum Fold {
+pub(crate) enum Fold {
     /// No case folding.
     Exact,
     /// `(?i)`.
@@ -13,29 +13,29 @@ pub(in crate::pattern) enum Fold {
 
 /// `\d`, `\s`, `\w` and their negations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::pattern) enum Perl {
+pub(crate) enum Perl {
     Digit,
     Space,
     Word,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::pattern) enum Item {
+pub(crate) enum Item {
     Range(char, char),
     Perl { kind: Perl, negated: bool },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::pattern) struct Class {
-    pub(in crate::pattern) negated: bool,
-    pub(in crate::pattern) items: Vec<Item>,
-    pub(in crate::pattern) fold: Fold,
+pub(crate) struct Class {
+    pub(crate) negated: bool,
+    pub(crate) items: Vec<Item>,
+    pub(crate) fold: Fold,
     /// `(?a)`: `\d`, `\s` and `\w` are ASCII only.
-    pub(in crate::pattern) ascii: bool,
+    pub(crate) ascii: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::pattern) enum Assertion {
+pub(crate) enum Assertion {
     /// `\A`, and `^` without `(?m)`.
     TextStart,
     /// `\Z`.
@@ -51,14 +51,14 @@ pub(in crate::pattern) enum Assertion {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::pattern) enum Repeat {
+pub(crate) enum Repeat {
     Greedy,
     Lazy,
     Possessive,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::pattern) enum Node {
+pub(crate) enum Node {
     Literal(char, Fold),
     /// `.`; with `(?s)` a newline as well.
     Any {
@@ -94,8 +94,8 @@ pub(in crate::pattern) enum Node {
 
 /// A whole pattern.
 #[derive(Debug)]
-pub(in crate::pattern) struct Tree {
-    pub(in crate::pattern) root: Node,
+pub(crate) struct Tree {
+    pub(crate) root: Node,
     /// Whether anything refers to a group, so that captures must be kept.
-    pub(in crate::pattern) refers_to_groups: bool,
+    pub(crate) refers_to_groups: bool,
 }

@@ -13,7 +13,7 @@ use super::{class, group};
 const MAX_DEPTH: usize = 60;
 
 /// Reads a pattern.
-pub(in crate::pattern) fn parse(pattern: &str) -> Result<Tree, Refusal> {
+pub(crate) fn parse(pattern: &str) -> Result<Tree, Refusal> {
     let mut parser = Parser::new(Tokens::new(pattern)?);
     let root = parser.alternation()?;
     if parser.tokens.peek().is_some() {
