@@ -20,6 +20,21 @@ pub struct Explanation {
     pub(crate) pattern: Option<Pattern>,
 }
 
+impl Reason<'_> {
+    /// A copy that borrows nothing.
+    pub fn explain(&self) -> Explanation {
+        Explanation {
+            section: self.section,
+            gate: self.gate,
+            overridden: self.overridden,
+            function: self.function.to_owned(),
+            tag: self.tag.map(str::to_owned),
+            rule: self.rule.cloned(),
+            pattern: self.pattern.cloned(),
+        }
+    }
+}
+
 impl Explanation {
     /// The reason, borrowed back.
     pub fn reason(&self) -> Reason<'_> {

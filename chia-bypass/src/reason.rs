@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::Explanation;
 use chia_config::{Location, Pattern};
 use serde::{Deserialize, Serialize};
 
@@ -200,19 +199,6 @@ impl<'a> Reason<'a> {
     /// The pattern that matched, or that was given up on.
     pub fn pattern(&self) -> Option<&'a Pattern> {
         self.pattern
-    }
-
-    /// A copy that borrows nothing.
-    pub fn explain(&self) -> Explanation {
-        Explanation {
-            section: self.section,
-            gate: self.gate,
-            overridden: self.overridden,
-            function: self.function.to_owned(),
-            tag: self.tag.map(str::to_owned),
-            rule: self.rule.cloned(),
-            pattern: self.pattern.cloned(),
-        }
     }
 
     fn why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

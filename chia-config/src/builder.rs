@@ -37,3 +37,10 @@ impl ConfigBuilder {
         self.config
     }
 }
+
+impl Config {
+    /// Starts rules that are built in code.
+    pub fn builder() -> ConfigBuilder {
+        ConfigBuilder::default()
+    }
+}

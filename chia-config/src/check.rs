@@ -6,10 +6,25 @@ use crate::names::nearest;
 use crate::report::{Diagnostic, Severity};
 use crate::{Argument, ArgumentKey, Config, Location, bare_name};
 
-pub(crate) fn names<'a>(
-    config: &Config,
-    registered: impl IntoIterator<Item = &'a str>,
-) -> Vec<Diagnostic> {
+impl Config {
+    /// One warning for each name with a rule that none of the `registered` functions has,
+    /// with the nearest name that one has. `Type.method` is known by `method` as well.
+    pub fn check_names<'a>(
+        &self,
+        registered: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<Diagnostic> {
+        names(self, registered)
+    }
+
+    /// One warning for each parameter that the rules of `function` ignore and that it does not
+    /// have. `parameters` are the function's own, in order, with their names where they are
+    /// known; a rule that names a parameter is not checked against unnamed ones.
+    pub fn check_arguments(&self, function: &str, parameters: &[Option<&str>]) -> Vec<Diagnostic> {
+        arguments(self, function, parameters)
+    }
+}
+
+fn names<'a>(config: &Config, registered: impl IntoIterator<Item = &'a str>) -> Vec<Diagnostic> {
     let mut known = BTreeSet::new();
     for name in registered {
         known.extend([name].into_iter().chain(bare_name(name)));
@@ -28,11 +43,7 @@ fn warning(config: &Config, name: &str, location: &Location, known: &BTreeSet<&s
     located(config, message, location, name.chars().count(), help)
 }
 
-pub(crate) fn arguments(
-    config: &Config,
-    function: &str,
-    parameters: &[Option<&str>],
-) -> Vec<Diagnostic> {
+fn arguments(config: &Config, function: &str, parameters: &[Option<&str>]) -> Vec<Diagnostic> {
     let unknown = |argument: &&Argument| match argument.key() {
         ArgumentKey::Name(name) => {
             parameters.iter().all(Option::is_some) && !parameters.contains(&Some(name.as_str()))
@@ -66,8 +77,9 @@ fn located(
     len: usize,
     help: Option<String>,
 ) -> Diagnostic {
-    let snippet = config.source.as_ref().and_then(|source| source.snippet_at(location, len));
-    Diagnostic::new(Severity::Warning, message, location.clone())
-        .with_snippet(snippet)
-        .with_help(help)
+    let warning = Diagnostic::new(Severity::Warning, message, location.clone()).with_help(help);
+    match &config.source {
+        Some(source) => warning.with_source(source, len),
+        None => warning,
+    }
 }

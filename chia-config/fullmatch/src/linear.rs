@@ -5,7 +5,8 @@ use regex_automata::meta::Regex;
 use regex_automata::nfa::thompson;
 use regex_automata::{Anchored, Input, PatternID};
 
-use crate::set::MAX_COMPILED;
+/// The compiled size that the patterns of one set may have together, in bytes.
+pub(crate) const MAX_COMPILED: usize = 8 << 20;
 
 /// Tables up to this size, in bytes, are worth building ahead: they need no scratch space,
 /// which halves the time of a match. Patterns with large Unicode sets do not fit.

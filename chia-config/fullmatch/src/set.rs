@@ -6,12 +6,9 @@ use fancy_regex::{Regex as FancyRegex, RegexBuilder as FancyBuilder};
 use regex_automata::util::syntax;
 
 use crate::emit::emit;
-use crate::linear::Linear;
+use crate::linear::{Linear, MAX_COMPILED};
 use crate::python;
 use crate::{PatternError, PatternErrors};
-
-/// The compiled size that the patterns of one set may have together, in bytes.
-pub(crate) const MAX_COMPILED: usize = 8 << 20;
 
 /// A back-tracking pattern may go back this often on one text.
 const MAX_BACKTRACKS: usize = 50_000;

@@ -1,13 +1,13 @@
 //! Tree → rules, with every problem of the file collected on the way.
 
 mod entry;
+mod load;
 mod options;
 mod section;
 mod tags;
 
 use std::path::Path;
 use std::rc::Rc;
-use std::string::FromUtf8Error;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt as _};
@@ -18,7 +18,7 @@ use crate::{Config, PatternError, TagPatterns};
 
 /// Checks the tree and compiles its rules; with `looks_at_files`, warns about `data:` files
 /// that are missing.
-pub(crate) fn rules(
+fn rules(
     root: Option<&Node>,
     source: Arc<Source>,
     base_dir: &Path,
@@ -42,27 +42,9 @@ pub(crate) fn rules(
     Ok(config)
 }
 
-/// The error for a file that is not text.
-pub(crate) fn not_utf8(error: &FromUtf8Error, origin: &str) -> ConfigError {
-    let good = error.utf8_error().valid_up_to();
-    let text = String::from_utf8_lossy(&error.as_bytes()[..good]);
-    let (before, last) = text.rsplit_once('\n').unwrap_or(("", &text));
-    let line = if before.is_empty() && last.len() == text.len() {
-        1
-    } else {
-        before.split('\n').count() + 1
-    };
-    let column = last.chars().count() + 1;
-    let whole = String::from_utf8_lossy(error.as_bytes());
-    let narrow = |n| u32::try_from(n).unwrap_or(u32::MAX);
-    let span = Span { line: narrow(line), column: narrow(column), len: 1 };
-    let problem = Source::new(origin, &whole).error(span, "the file is not UTF-8 text");
-    ConfigError::invalid(vec![problem])
-}
-
 /// The state of reading one file.
 struct Reader<'s> {
-    source: &'s Source,
+    source: &'s Arc<Source>,
     base_dir: &'s Path,
     looks_at_files: bool,
     problems: Vec<Diagnostic>,
@@ -73,7 +55,7 @@ struct Reader<'s> {
 }
 
 impl<'s> Reader<'s> {
-    fn new(source: &'s Source, base_dir: &'s Path, looks_at_files: bool) -> Self {
+    fn new(source: &'s Arc<Source>, base_dir: &'s Path, looks_at_files: bool) -> Self {
         Self {
             source,
             base_dir,

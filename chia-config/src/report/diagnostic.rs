@@ -1,7 +1,14 @@
-//! One located problem, printed the way rustc prints them.
+//! One located problem, printed as rustc prints them.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
+use annotate_snippets::{
+    AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
+};
+
+use super::Source;
 use crate::Location;
 
 /// How bad a [`Diagnostic`] is.
@@ -23,14 +30,6 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A piece of a source line and the part of it to underline, in characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Snippet {
-    pub(crate) text: String,
-    pub(crate) start: usize,
-    pub(crate) len: usize,
-}
-
 /// One problem: what is wrong, where, and what to do about it.
 ///
 /// Its `Display` form is the report for people: the message, the place, the line with the
@@ -40,17 +39,20 @@ pub struct Diagnostic {
     severity: Severity,
     message: String,
     location: Location,
-    snippet: Option<Snippet>,
+    /// The file, if the place is in one, and the number of characters to underline.
+    source: Option<(Arc<Source>, usize)>,
     help: Option<String>,
 }
 
 impl Diagnostic {
     pub(crate) fn new(severity: Severity, message: String, location: Location) -> Self {
-        Self { severity, message, location, snippet: None, help: None }
+        Self { severity, message, location, source: None, help: None }
     }
 
-    pub(crate) fn with_snippet(mut self, snippet: Option<Snippet>) -> Self {
-        self.snippet = snippet;
+    /// Underlines `len` characters at the place, if it is in `source`.
+    pub(crate) fn with_source(mut self, source: &Arc<Source>, len: usize) -> Self {
+        let inside = self.location.file() == source.origin();
+        self.source = inside.then(|| (Arc::clone(source), len));
         self
     }
 
@@ -82,32 +84,34 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = self.location.line().to_string();
-        let margin = " ".repeat(number.len());
-        writeln!(f, "{}: {}", self.severity, printable(&self.message))?;
-        write!(f, "{margin}--> {}", self.location)?;
-        if let Some(snippet) = &self.snippet {
-            let (text, pad) = (printable(&snippet.text), padding(snippet));
-            let carets = "^".repeat(snippet.len);
-            write!(f, "\n{margin} |\n{number} | {text}\n{margin} | {pad}{carets}")?;
-        }
-        if let Some(help) = &self.help {
-            write!(f, "\n{margin} = help: {}", printable(help))?;
-        }
-        Ok(())
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let path = normalize_untrusted_str(self.location.file());
+        let (line, column) = (self.location.line() as usize, self.location.column() as usize);
+        let group = Group::with_title(level.primary_title(self.message.as_str()));
+        let text = self.source.as_ref().and_then(|(source, len)| Some((source.line(line)?, *len)));
+        let group = match text {
+            Some((text, len)) => {
+                let mark = AnnotationKind::Primary.span(underlined(text, column, len));
+                let snippet = Snippet::source(text).line_start(line).path(path).fold(false);
+                group.element(snippet.annotation(mark))
+            }
+            None => group.element(Origin::path(path).line(line).char_column(column)),
+        };
+        let help =
+            self.help.as_deref().map(|help| Level::HELP.message(normalize_untrusted_str(help)));
+        f.write_str(&Renderer::plain().render(&[group.elements(help)]))
     }
 }
 
-/// Keeps control characters of a hostile file out of the reader's terminal.
-fn printable(text: &str) -> String {
-    let shown = |c: char| {
-        if c.is_control() && c != '\t' { '\u{fffd}' } else { c }
-    };
-    text.chars().map(shown).collect()
-}
-
-/// White space as wide as what stands before the underlined part, tabs kept.
-fn padding(snippet: &Snippet) -> String {
-    let blank = |c| if c == '\t' { '\t' } else { ' ' };
-    snippet.text.chars().take(snippet.start).map(blank).collect()
+/// The bytes of `len` characters of a line from a column on; at least one character, if there is
+/// one.
+fn underlined(line: &str, column: usize, len: usize) -> Range<usize> {
+    let rest = line.char_indices().map(|(at, _)| at).skip(column.saturating_sub(1));
+    let mut bounds = rest.chain([line.len()]);
+    let start = bounds.next().unwrap_or(line.len());
+    let end = bounds.nth(len.max(1) - 1).unwrap_or(line.len());
+    start..end
 }

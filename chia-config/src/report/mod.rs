@@ -1,4 +1,4 @@
-//! What is said about a file: located problems, and the error that carries all of them.
+//! Located problems of a file, and the error that carries all of them.
 
 mod diagnostic;
 mod error;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScanError, Span as YamlSpan, Tag};
 
@@ -16,7 +17,7 @@ const MAX_DEPTH: usize = 64;
 /// Reads the one document of `text`; `None` if there is nothing in it.
 ///
 /// The error is the first thing that is not YAML: what follows it cannot be understood.
-pub(crate) fn parse(text: &str, source: &Source) -> Result<Option<Rc<Node>>, Diagnostic> {
+pub(crate) fn parse(text: &str, source: &Arc<Source>) -> Result<Option<Rc<Node>>, Diagnostic> {
     let mut builder = Builder::new(source);
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
@@ -27,7 +28,7 @@ pub(crate) fn parse(text: &str, source: &Source) -> Result<Option<Rc<Node>>, Dia
 }
 
 struct Builder<'s> {
-    source: &'s Source,
+    source: &'s Arc<Source>,
     open: Vec<Open>,
     anchors: HashMap<usize, Rc<Node>>,
     documents: usize,
@@ -44,7 +45,7 @@ struct Open {
 }
 
 impl<'s> Builder<'s> {
-    fn new(source: &'s Source) -> Self {
+    fn new(source: &'s Arc<Source>) -> Self {
         Self { source, open: Vec::new(), anchors: HashMap::new(), documents: 0, root: None }
     }
 

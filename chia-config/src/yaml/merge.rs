@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::node::{Kind, Node};
 use crate::report::{Diagnostic, Source};
@@ -33,13 +34,13 @@ pub(crate) struct Entries {
 
 /// Resolves mappings.
 pub(crate) struct Merger<'s> {
-    source: &'s Source,
+    source: &'s Arc<Source>,
     merged: usize,
     exhausted: bool,
 }
 
 impl<'s> Merger<'s> {
-    pub(crate) fn new(source: &'s Source) -> Self {
+    pub(crate) fn new(source: &'s Arc<Source>) -> Self {
         Self { source, merged: 0, exhausted: false }
     }
 

@@ -24,6 +24,7 @@ const fn layer(krate: &'static str, without: &'static [&'static [&'static str]])
 
 /// The crates from the bottom up.
 const LAYERS: &[Layer] = &[
+    layer("chia-fullmatch", &[TOKIO, REDB, YAML, RAY, &["serde"]]),
     layer("chia-config", &[TOKIO, REDB, RAY]),
     layer("chia-cache", &[TOKIO, YAML, REGEX, RAY]),
     layer("chia-bypass", &[TOKIO, REDB, RAY]),
