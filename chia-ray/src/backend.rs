@@ -95,7 +95,7 @@ impl Backend for RayBackend {
     async fn shutdown(&self) -> Result<()> {
         let done = self.client.shutdown().await;
         let bridge = self.bridge.lock().ok().and_then(|mut bridge| bridge.take());
-        if let Some(mut bridge) = bridge {
+        if let Some(bridge) = bridge {
             tokio::task::spawn_blocking(move || bridge.end()).await.ok();
         }
         done

@@ -21,8 +21,31 @@ const FAREWELL: Duration = Duration::from_secs(20);
 
 const MODULE: &str = "chia_ray._bridge";
 
-/// The bridge's process.
-pub(crate) struct Bridge(Child);
+/// The bridge's process. It ends by itself when its client goes away; dropping this only waits for
+/// it, on a thread of its own, so that it does not stay behind as a zombie.
+pub(crate) struct Bridge(Option<Child>);
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        let Some(child) = self.0.take() else { return };
+        let wait = std::thread::Builder::new().name("chia-ray-end".into());
+        // Without a thread nobody can wait, and the process is a zombie until this one ends.
+        wait.spawn(move || wait_or_kill(child)).ok();
+    }
+}
+
+/// Waits for a process to end, and kills it if it does not.
+fn wait_or_kill(mut child: Child) {
+    let start = Instant::now();
+    while let Ok(None) = child.try_wait() {
+        if start.elapsed() > FAREWELL {
+            child.kill().ok();
+            child.wait().ok();
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
 
 /// Starts a bridge and connects to the backend behind it. Blocks until Ray is there, or is not.
 pub(crate) fn start(options: &RayOptions) -> Result<(Bridge, Client)> {
@@ -35,7 +58,7 @@ pub(crate) fn start(options: &RayOptions) -> Result<(Bridge, Client)> {
         .process_group(0)
         .spawn()
         .map_err(|error| no_python(&options.python, error))?;
-    let mut bridge = Bridge(process);
+    let bridge = Bridge(Some(process));
     let program = std::env::args().next().unwrap_or_default();
     match Client::connect(ours, &program, GREETING) {
         Ok(client) => Ok((bridge, client)),
@@ -73,20 +96,14 @@ fn no_python(python: &Path, error: std::io::Error) -> Error {
 
 impl Bridge {
     /// Waits for the process to end, and ends it if it does not.
-    pub(crate) fn end(&mut self) {
-        let start = Instant::now();
-        while let Ok(None) = self.0.try_wait() {
-            if start.elapsed() > FAREWELL {
-                self.0.kill().ok();
-                self.0.wait().ok();
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
+    pub(crate) fn end(mut self) {
+        if let Some(child) = self.0.take() {
+            wait_or_kill(child);
         }
     }
 
     /// Why a bridge that never greeted could not start; `None` when it said so itself.
-    fn why_not(&mut self, python: &Path) -> Option<Error> {
+    fn why_not(self, python: &Path) -> Option<Error> {
         let mut imports = Command::new(python);
         imports
             .args(["-c", &format!("import {MODULE}")])
@@ -105,5 +122,22 @@ impl Bridge {
             python.display()
         );
         Some(Error::new(ErrorKind::Unavailable, text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_bridge_leaves_no_zombie() {
+        let child = Command::new("true").spawn().expect("it starts");
+        let entry = PathBuf::from(format!("/proc/{}", child.id()));
+        drop(Bridge(Some(child)));
+        let start = Instant::now();
+        while entry.exists() {
+            assert!(start.elapsed() < FAREWELL, "a zombie is left");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
