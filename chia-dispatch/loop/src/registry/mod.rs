@@ -10,7 +10,7 @@ mod function;
 mod replace;
 mod site;
 
-use std::any::type_name;
+use std::any::{TypeId, type_name};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -51,17 +51,29 @@ pub(crate) struct RegisteredFunction {
 }
 
 /// The types of a function, to be compared where they meet at run time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+///
+/// Names of types are for messages alone: two types may have one name.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Signature {
     pub(crate) args: &'static str,
     pub(crate) result: &'static str,
+    types: (TypeId, TypeId),
 }
 
 impl Signature {
-    pub(crate) fn of<A, R>() -> Self {
-        Self { args: type_name::<A>(), result: type_name::<R>() }
+    pub(crate) fn of<A: 'static, R: 'static>() -> Self {
+        let types = (TypeId::of::<A>(), TypeId::of::<R>());
+        Self { args: type_name::<A>(), result: type_name::<R>(), types }
     }
 }
+
+impl PartialEq for Signature {
+    fn eq(&self, other: &Self) -> bool {
+        self.types == other.types
+    }
+}
+
+impl Eq for Signature {}
 
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,5 +223,25 @@ impl fmt::Debug for Registry {
             .field("conditions", &self.0.conditions.keys())
             .field("actors", &self.0.actors.keys())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Signature;
+
+    #[test]
+    fn types_of_one_name_are_not_one_type() {
+        let first = {
+            struct Config;
+            Signature::of::<(Config,), ()>()
+        };
+        let second = {
+            struct Config;
+            Signature::of::<(Config,), ()>()
+        };
+        assert_eq!(first.args, second.args, "they have one name");
+        assert_ne!(first, second);
+        assert_eq!(first, first);
     }
 }
