@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, Read, Write};
 
 use bytes::Bytes;
 use chia_dispatch::{Error, ErrorKind, Result};
+use num_enum::{IntoPrimitive, TryFromPrimitive};
 
 use super::codec::{Body, Cursor};
 
@@ -14,7 +15,7 @@ pub const MAX_BODY: usize = 0x7fff_ffff;
 const HEAD: usize = 4 + 1 + 8 + 8;
 
 /// What a frame is. The numbers are the wire's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromPrimitive, IntoPrimitive)]
 #[repr(u8)]
 pub enum Kind {
     /// The first frame of both sides.
@@ -65,39 +66,6 @@ pub enum Kind {
     Drop = 54,
 }
 
-impl Kind {
-    const ALL: [Self; 23] = [
-        Self::Hello,
-        Self::Submit,
-        Self::Put,
-        Self::Get,
-        Self::Ready,
-        Self::Cancel,
-        Self::Release,
-        Self::Share,
-        Self::Actor,
-        Self::FindActor,
-        Self::CallActor,
-        Self::KillActor,
-        Self::Nodes,
-        Self::Shutdown,
-        Self::Foreign,
-        Self::Result,
-        Self::Error,
-        Self::Lost,
-        Self::Run,
-        Self::Make,
-        Self::Call,
-        Self::Stop,
-        Self::Drop,
-    ];
-
-    fn from_byte(byte: u8) -> Result<Self> {
-        let known = Self::ALL.into_iter().find(|kind| *kind as u8 == byte);
-        known.ok_or_else(|| protocol(format!("a frame of the unknown kind {byte}")))
-    }
-}
-
 /// One frame as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -123,7 +91,9 @@ impl Frame {
         }
         let mut cursor = Cursor::new(Bytes::copy_from_slice(&head));
         let length = cursor.u32()? as usize;
-        let kind = Kind::from_byte(cursor.u8()?)?;
+        let kind = Kind::try_from(cursor.u8()?).map_err(|unknown| {
+            protocol(format!("a frame of the unknown kind {}", unknown.number))
+        })?;
         let (id, task) = (cursor.u64()?, cursor.u64()?);
         let length = length.checked_sub(HEAD - 4).filter(|length| *length <= MAX_BODY);
         let length = length.ok_or_else(|| protocol("a frame of an impossible length".into()))?;
@@ -159,7 +129,7 @@ impl Outgoing {
         };
         let mut head = [0; HEAD];
         head[..4].copy_from_slice(&all.to_le_bytes());
-        head[4] = kind as u8;
+        head[4] = kind.into();
         head[5..13].copy_from_slice(&id.to_le_bytes());
         head[13..].copy_from_slice(&task.to_le_bytes());
         Ok(Self { head, parts, length })
@@ -251,10 +221,10 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_is_known_by_its_number() {
-        for kind in Kind::ALL {
-            assert_eq!(Kind::from_byte(kind as u8).unwrap(), kind);
-        }
+    fn the_numbers_of_kinds_are_those_of_the_protocol() {
+        let known: Vec<u8> = (0..=u8::MAX).filter(|byte| Kind::try_from(*byte).is_ok()).collect();
+        let requests = [10, 11, 12, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26];
+        assert_eq!(known, [&[1][..], &requests, &[40, 41, 42, 50, 51, 52, 53, 54]].concat());
     }
 
     #[test]
