@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind, Result};
+
 /// An amount of one resource, exact to 1/10,000 (the granularity Ray schedules with).
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -14,20 +16,23 @@ pub struct Amount(u64);
 impl Amount {
     const ONE: f64 = 10_000.0;
 
-    /// An amount from a number; negative and non-finite numbers count as zero, and a positive
-    /// number never rounds down to zero.
-    #[must_use]
+    /// An amount from a number. A positive number never rounds down to zero, and one beyond the
+    /// range (1.8e15) becomes its end.
+    ///
+    /// # Errors
+    /// [`Config`](ErrorKind::Config) for a number that is negative, infinite or none at all.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "clamped first; float casts saturate"
+        reason = "checked first; float casts saturate"
     )]
-    pub fn new(amount: f64) -> Self {
-        if amount > 0.0 && amount.is_finite() {
-            Self((amount * Self::ONE).round().max(1.0) as u64)
-        } else {
-            Self(0)
+    pub fn new(amount: f64) -> Result<Self> {
+        if !amount.is_finite() || amount < 0.0 {
+            let text = format!("{amount} is no amount: it must be zero or more, and finite");
+            return Err(Error::new(ErrorKind::Config, text));
         }
+        let least = if amount > 0.0 { 1.0 } else { 0.0 };
+        Ok(Self((amount * Self::ONE).round().max(least) as u64))
     }
 
     /// The amount as a number.
@@ -68,6 +73,10 @@ pub const MEMORY: &str = "memory";
 /// `CPU` and `GPU` are taken as `cpu` and `gpu`; other names are kept as they are. A name with
 /// amount zero is not in the set.
 ///
+/// Sets made from numbers ([`from`](Self::from), [`with`](Self::with), `collect`) panic for numbers
+/// that are no amounts, as literals in a program should; [`try_with`](Self::try_with) returns an
+/// error instead.
+///
 /// ```
 /// use chia_dispatch::Resources;
 /// let node = Resources::from([("cpu", 8.0), ("adder", 2.0)]);
@@ -87,10 +96,27 @@ impl Resources {
     }
 
     /// The same set with the amount of one resource replaced.
+    ///
+    /// # Panics
+    /// When the number is negative or not finite.
     #[must_use]
-    pub fn with(mut self, name: impl Into<Cow<'static, str>>, amount: f64) -> Self {
-        self.set(name, Amount::new(amount));
-        self
+    #[track_caller]
+    pub fn with(self, name: impl Into<Cow<'static, str>>, amount: f64) -> Self {
+        self.try_with(name, amount).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same set with the amount of one resource replaced, for numbers that a program was given.
+    ///
+    /// # Errors
+    /// [`Config`](ErrorKind::Config) when the number is negative or not finite, with the name of the
+    /// resource.
+    pub fn try_with(mut self, name: impl Into<Cow<'static, str>>, amount: f64) -> Result<Self> {
+        let name = name.into();
+        let amount = Amount::new(amount).map_err(|error| {
+            Error::new(ErrorKind::Config, format!("resource `{name}`: {}", error.message()))
+        })?;
+        self.set(name, amount);
+        Ok(self)
     }
 
     /// Replaces the amount of one resource.
@@ -177,17 +203,21 @@ fn canonical(name: Cow<'static, str>) -> Cow<'static, str> {
     }
 }
 
+/// Panics as [`with`](Resources::with).
 impl<N: Into<Cow<'static, str>>, const LEN: usize> From<[(N, f64); LEN]> for Resources {
+    #[track_caller]
     fn from(amounts: [(N, f64); LEN]) -> Self {
         amounts.into_iter().collect()
     }
 }
 
+/// Panics as [`with`](Resources::with).
 impl<N: Into<Cow<'static, str>>> FromIterator<(N, f64)> for Resources {
+    #[track_caller]
     fn from_iter<I: IntoIterator<Item = (N, f64)>>(amounts: I) -> Self {
         let mut set = Self::none();
         for (name, amount) in amounts {
-            set.set(name, Amount::new(amount));
+            set = set.with(name, amount);
         }
         set
     }
@@ -220,9 +250,21 @@ mod tests {
 
     #[test]
     fn r22_a_tiny_amount_is_not_nothing() {
-        assert!(!Amount::new(1e-9).is_zero());
-        assert!(Amount::new(-1.0).is_zero());
-        assert!(Amount::new(f64::NAN).is_zero());
+        assert!(!Amount::new(1e-9).expect("positive").is_zero());
+        assert!(Amount::new(0.0).expect("zero").is_zero());
+        assert_eq!(Amount::new(1e300).expect("finite"), Amount(u64::MAX));
+    }
+
+    #[test]
+    fn r22_what_is_no_amount_is_refused() {
+        for amount in [-1.0, -1e-9, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let error = Resources::none().try_with("adder", amount).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            let text = format!("resource `adder`: {amount} is no amount");
+            assert!(error.message().starts_with(&text), "{error}");
+            let panics = std::panic::catch_unwind(|| Resources::from([("adder", amount)]));
+            assert!(panics.is_err(), "{amount}");
+        }
     }
 
     #[test]

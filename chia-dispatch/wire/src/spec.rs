@@ -21,19 +21,36 @@ pub(crate) struct Options {
 }
 
 /// Resources as a JSON object of numbers, by name.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Amounts(BTreeMap<String, f64>);
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, f64>", into = "BTreeMap<String, f64>")]
+pub(crate) struct Amounts(Resources);
 
 impl From<&Resources> for Amounts {
     fn from(resources: &Resources) -> Self {
-        Self(resources.iter().map(|(name, amount)| (name.to_owned(), amount.get())).collect())
+        Self(resources.clone())
     }
 }
 
 impl From<Amounts> for Resources {
     fn from(amounts: Amounts) -> Self {
-        amounts.0.into_iter().collect()
+        amounts.0
+    }
+}
+
+impl From<Amounts> for BTreeMap<String, f64> {
+    fn from(amounts: Amounts) -> Self {
+        amounts.0.iter().map(|(name, amount)| (name.to_owned(), amount.get())).collect()
+    }
+}
+
+impl TryFrom<BTreeMap<String, f64>> for Amounts {
+    type Error = Error;
+
+    fn try_from(amounts: BTreeMap<String, f64>) -> Result<Self> {
+        let mut amounts = amounts.into_iter();
+        amounts
+            .try_fold(Resources::none(), |set, (name, amount)| set.try_with(name, amount))
+            .map(Self)
     }
 }
 
@@ -187,6 +204,15 @@ mod tests {
         assert_eq!(TaskOptions::from(from_json::<Options>(&json).unwrap()), options());
         let text = String::from_utf8(json).unwrap();
         assert!(text.contains(r#""resources":{"adder":1.0,"cpu":0.5}"#), "{text}");
+    }
+
+    #[test]
+    fn an_amount_below_zero_is_refused() {
+        assert!(from_json::<Amounts>(br#"{"cpu": 1.5}"#).is_ok());
+        let error = from_json::<Amounts>(br#"{"cpu": -1}"#).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        assert!(cause.unwrap_or_default().contains("`cpu`: -1 is no amount"), "{error:?}");
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl Fault for QueueingGet {
     async fn get(&self, inner: &Inner, object: &ObjectRef) -> Result<Bytes> {
         let value = inner.get(object).await?;
         let mut queue = chia_dispatch::backend::TaskOptions::default();
-        queue.resources.set("cpu", chia_dispatch::Amount::new(1.0));
+        queue.resources = queue.resources.with("cpu", 1.0);
         let task = Task {
             entry: "kit_echo".to_owned(),
             payload: Bytes::new(),

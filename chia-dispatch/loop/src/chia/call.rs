@@ -51,6 +51,10 @@ impl<R: Value> Call<R> {
     }
 
     /// Replaces the amount of one resource.
+    ///
+    /// # Panics
+    /// When the amount is negative or not finite.
+    #[track_caller]
     pub fn resource(mut self, name: &str, amount: f64) -> Self {
         let resources = std::mem::take(&mut self.callee.options.resources);
         self.callee.options.resources = resources.with(name.to_owned(), amount);
