@@ -3,6 +3,7 @@
 mod breaker;
 mod builder;
 mod chia;
+mod command;
 mod envelope;
 mod outcome;
 mod registry;
@@ -21,6 +22,7 @@ pub use chia_local::LocalBackend;
 pub use chia_services::{
     Blob, CacheClient, CacheEntry, CacheOptions, FileClient, FileServerStats, Value, decode, encode,
 };
+pub use command::Command;
 pub use outcome::{CacheWrite, Outcome, Source, Tally};
 pub use registry::{
     Arguments, Condition, Function, IntoArg, IntoArguments, Provider, Registry, Shown, Site,
