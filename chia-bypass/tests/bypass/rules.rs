@@ -160,6 +160,21 @@ fn r10_every_reason_reads_well() {
 }
 
 #[test]
+fn r05_what_is_removed_is_returned_and_has_no_say() {
+    let mut bypass = bypass();
+    assert_eq!(bypass.set_provider("plain", "first"), None);
+    assert_eq!(bypass.set_provider("plain", "second"), Some("first"));
+    assert_eq!(bypass.set_replay("plain", "replay"), Some("second"));
+    assert_eq!(bypass.set_condition("plain", "first"), None);
+    assert_eq!(bypass.set_condition("plain", "second"), Some("first"));
+    assert_eq!(bypass.remove_condition("plain"), Some("second"));
+    assert_eq!(bypass.decide("plain", None).reason().gate(), Gate::Replay);
+    assert_eq!(bypass.remove_provider("plain"), Some("replay"));
+    assert_eq!(bypass.decide("plain", None).reason().gate(), Gate::NoReplacement);
+    assert_eq!((bypass.remove_provider("plain"), bypass.remove_condition("nope")), (None, None));
+}
+
+#[test]
 fn r05_a_provider_of_a_method_is_found_by_either_name() {
     let config = Config::parse("bypass: {Sim.run: true, step: true}", "loop.yaml", "/").unwrap();
     let mut bypass: Bypass<u8, u8> = Bypass::new(Arc::new(config));

@@ -56,7 +56,8 @@ fn r29_auto_lets_the_rules_decide() {
     assert_eq!(is("provided"), (Gate::Provider, None, Outcome::Replace, false));
     assert_eq!(is("asked"), (Gate::WouldAskCondition, None, Outcome::Ask, false));
     assert_eq!(is("empty"), (Gate::NoReplacement, None, Outcome::Run, false));
-    assert_eq!(bypass.settings(), &RunSettings::default());
+    assert_eq!(bypass.settings().mode(), Mode::Auto);
+    assert_eq!(mode(Mode::Record).settings().mode(), Mode::Record);
 }
 
 #[test]
