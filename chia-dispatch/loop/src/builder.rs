@@ -98,8 +98,9 @@ impl ChiaBuilder {
         self
     }
 
-    /// Makes errors of what is only warned about otherwise: names in the rules that no registered
-    /// function has (R3), and functions that are bypassed with nothing to replace them (R8).
+    /// Makes errors of what is only warned about otherwise: misspelt sections, options without
+    /// effect, missing `data:` files and unknown names in the rules (R2, R3), and functions that
+    /// are bypassed with nothing to replace them (R8).
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
@@ -142,17 +143,15 @@ impl ChiaBuilder {
         }
     }
 
-    /// Warns about what is allowed but probably not meant.
+    /// Warns about what is allowed but probably not meant; strict loops refuse it.
     fn check(&self, config: &Config) -> Result<()> {
-        for warning in config.warnings() {
-            tracing::warn!("{warning}");
-        }
         let unknown = config.check_names(self.worker.registry().function_names());
-        if self.strict && !unknown.is_empty() {
-            let lines: Vec<_> = unknown.iter().map(Diagnostic::to_string).collect();
-            return Err(Error::new(ErrorKind::Config, lines.join("\n")));
+        let warnings: Vec<_> =
+            config.warnings().iter().chain(&unknown).map(Diagnostic::to_string).collect();
+        if self.strict && !warnings.is_empty() {
+            return Err(Error::new(ErrorKind::Config, warnings.join("\n\n")));
         }
-        for warning in unknown {
+        for warning in warnings {
             tracing::warn!("{warning}");
         }
         Ok(())

@@ -87,3 +87,15 @@ async fn r03_unknown_names_are_an_error_under_strict() {
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.message().contains("add"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r02_warnings_about_the_rules_are_errors_under_strict() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = "bypas:\n  add: true\ncache:\n  add: {cache: true, tags: []}\n";
+    with_rules(rules, dir.path()).start().await.unwrap();
+    let error = with_rules(rules, dir.path()).strict(true).start().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    for problem in ["did you mean `bypass`?", "`tags` is empty"] {
+        assert!(error.message().contains(problem), "{error}");
+    }
+}
