@@ -1,4 +1,4 @@
-//! Tags that are made, for calls without one.
+//! Tags for calls without one, computed from their arguments.
 
 use twox_hash::XxHash3_128;
 

@@ -8,7 +8,7 @@ use foldhash::HashMap;
 use crate::RunSettings;
 use crate::once::Once;
 use crate::reason::{Gate, Reason};
-use crate::usage::{Mark, RuleMarks};
+use crate::usage::{Flag, RuleFlags};
 
 /// Rules, with the providers and conditions that they refer to by function name.
 ///
@@ -23,25 +23,25 @@ pub struct Bypass<P, C> {
     active: bool,
     entries: HashMap<String, Entry<P, C>>,
     pub(crate) settings: RunSettings,
-    pub(crate) from_reached: Mark,
-    pub(crate) rerun_used: Mark,
+    pub(crate) from_reached: Flag,
+    pub(crate) rerun_used: Flag,
     noticed: Once,
 }
 
 /// All that hangs on one name, so that a decision looks it up once.
 #[derive(Debug)]
 pub(crate) struct Entry<P, C> {
-    pub(crate) bypass: Option<Marked<BypassRule>>,
-    pub(crate) cache: Option<Marked<CacheRule>>,
+    pub(crate) bypass: Option<Listed<BypassRule>>,
+    pub(crate) cache: Option<Listed<CacheRule>>,
     pub(crate) provider: Option<Provider<P>>,
     pub(crate) condition: Option<Condition<C>>,
 }
 
 /// A rule, and what calls met of it.
 #[derive(Debug)]
-pub(crate) struct Marked<R> {
+pub(crate) struct Listed<R> {
     pub(crate) rule: R,
-    pub(crate) marks: RuleMarks,
+    pub(crate) flags: RuleFlags,
 }
 
 #[derive(Debug)]
@@ -49,13 +49,13 @@ pub(crate) struct Provider<P> {
     pub(crate) value: P,
     /// Whether it serves what an earlier run has computed.
     pub(crate) replays: bool,
-    pub(crate) used: Mark,
+    pub(crate) used: Flag,
 }
 
 #[derive(Debug)]
 pub(crate) struct Condition<C> {
     pub(crate) value: C,
-    pub(crate) asked: Mark,
+    pub(crate) asked: Flag,
 }
 
 // A derived impl would ask for `P: Default`.
@@ -65,10 +65,10 @@ impl<P, C> Default for Entry<P, C> {
     }
 }
 
-impl<T: Clone> Marked<Rule<T>> {
+impl<T: Clone> Listed<Rule<T>> {
     fn new(rule: &Rule<T>) -> Self {
         let patterns = rule.tags().map_or(0, |tags| tags.patterns().len());
-        Self { rule: rule.clone(), marks: RuleMarks::new(patterns) }
+        Self { rule: rule.clone(), flags: RuleFlags::new(patterns) }
     }
 }
 
@@ -83,12 +83,12 @@ impl<P, C> Bypass<P, C> {
         let active = config.bypass_rules().any(|(_, rule)| rule.enabled());
         let mut entries = HashMap::<String, Entry<P, C>>::default();
         for (name, rule) in config.bypass_rules() {
-            entries.entry(name.to_owned()).or_default().bypass = Some(Marked::new(rule));
+            entries.entry(name.to_owned()).or_default().bypass = Some(Listed::new(rule));
         }
         for (name, rule) in config.cache_rules() {
-            entries.entry(name.to_owned()).or_default().cache = Some(Marked::new(rule));
+            entries.entry(name.to_owned()).or_default().cache = Some(Listed::new(rule));
         }
-        let (from_reached, rerun_used) = (Mark::default(), Mark::default());
+        let (from_reached, rerun_used) = (Flag::default(), Flag::default());
         Self {
             config,
             active,
@@ -129,7 +129,7 @@ impl<P, C> Bypass<P, C> {
     }
 
     fn set(&mut self, function: String, value: P, replays: bool) -> Option<P> {
-        let provider = Provider { value, replays, used: Mark::default() };
+        let provider = Provider { value, replays, used: Flag::default() };
         let slot = &mut self.entries.entry(function).or_default().provider;
         slot.replace(provider).map(|replaced| replaced.value)
     }
@@ -142,7 +142,7 @@ impl<P, C> Bypass<P, C> {
     /// Registers the condition of a function (`method` or `Type.method`), and returns the one
     /// that it replaces.
     pub fn set_condition(&mut self, function: impl Into<String>, condition: C) -> Option<C> {
-        let condition = Condition { value: condition, asked: Mark::default() };
+        let condition = Condition { value: condition, asked: Flag::default() };
         let slot = &mut self.entries.entry(function.into()).or_default().condition;
         slot.replace(condition).map(|replaced| replaced.value)
     }

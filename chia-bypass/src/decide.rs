@@ -3,10 +3,10 @@
 use chia_config::{TagMatch, TagPatterns};
 
 use crate::Mode;
-use crate::bypass::{Bypass, Found, Marked};
+use crate::bypass::{Bypass, Found, Listed};
 use crate::decision::{Decision, PendingDecision, Replacement, With};
 use crate::reason::{Gate, Override, Reason, Section};
-use crate::usage::{Mark, RuleMarks};
+use crate::usage::{Flag, RuleFlags};
 
 use chia_config::BypassRule;
 
@@ -25,7 +25,7 @@ pub(crate) struct Call<'a> {
 struct Candidate<'a, P> {
     with: With<'a, P>,
     gate: Gate,
-    used: &'a Mark,
+    used: &'a Flag,
 }
 
 impl<P, C> Bypass<P, C> {
@@ -34,7 +34,7 @@ impl<P, C> Bypass<P, C> {
     /// The gates, in this order: the function's rule is on; there is a provider or a
     /// `data:` file (a provider wins); the patterns, if any, match the tag; the condition,
     /// if there is one, agrees. Only the last is left to the caller, as
-    /// [`Decision::Ask`]. Then the [settings](crate::RunSettings) of the run have their say.
+    /// [`Decision::Ask`]. The [settings](crate::RunSettings) of the run apply last.
     pub fn decide<'a>(&'a self, function: &'a str, tag: Option<&'a str>) -> Decision<'a, P, C> {
         let from_reached = self.pass_from(tag);
         self.judge(Call { function, tag, fresh: false, from_reached }, true)
@@ -63,16 +63,16 @@ impl<P, C> Bypass<P, C> {
         self.from_reached.get()
     }
 
-    /// The decision. Marks the parts of the rules that the call met, if `marks` says so.
-    pub(crate) fn judge<'a>(&'a self, call: Call<'a>, marks: bool) -> Decision<'a, P, C> {
+    /// The decision. With `record`, sets the flags of the parts of the rules that the call met.
+    pub(crate) fn judge<'a>(&'a self, call: Call<'a>, record: bool) -> Decision<'a, P, C> {
         let mut reason = Reason::new(Section::Bypass, call.function, call.tag);
         let found = self.look_up(call.function);
         let Some(listed) = found.part(|entry| entry.bypass.as_ref()) else {
             return Decision::Run(reason);
         };
         let rule = &listed.rule;
-        let recorded = marks.then_some(&listed.marks);
-        recorded.inspect(|marks| marks.met.set());
+        let flags = record.then_some(&listed.flags);
+        flags.inspect(|flags| flags.met.set());
         reason.rule = Some(rule.location());
         if !rule.enabled() {
             return Decision::Run(reason.at(Gate::Off));
@@ -80,19 +80,19 @@ impl<P, C> Bypass<P, C> {
         let Some(candidate) = candidate(&found, listed) else {
             return self.unreplaced(reason, rule);
         };
-        if !tag_gate(rule.tags(), call.tag, recorded, &mut reason) {
+        if !tag_gate(rule.tags(), call.tag, flags, &mut reason) {
             return Decision::Run(reason);
         }
         let condition = found.part(|entry| entry.condition.as_ref());
         reason.gate = condition.map_or(candidate.gate, |_| Gate::WouldAskCondition);
-        if self.overrides(&call, candidate.gate, marks, &mut reason) {
+        if self.overrides(&call, candidate.gate, record, &mut reason) {
             return Decision::Run(reason);
         }
         let Candidate { with, gate, used } = candidate;
-        let used = marks.then_some(used);
+        let used = record.then_some(used);
         match condition {
             Some(condition) => {
-                marks.then(|| condition.asked.set());
+                record.then(|| condition.asked.set());
                 let replacement = Replacement::new(with, reason);
                 Decision::Ask(PendingDecision::new(&condition.value, replacement, gate, used))
             }
@@ -103,8 +103,7 @@ impl<P, C> Bypass<P, C> {
         }
     }
 
-    /// A rule that is on, with nothing to replace the call. It runs, but where the mode says
-    /// that it must be replaced.
+    /// A rule that is on, with nothing to replace the call: it runs, or fails in mode `replay`.
     fn unreplaced<'a>(&self, mut reason: Reason<'a>, rule: &'a BypassRule) -> Decision<'a, P, C> {
         let mode = match self.settings.mode() {
             Mode::Replay => Override::Replay,
@@ -122,9 +121,15 @@ impl<P, C> Bypass<P, C> {
         }
     }
 
-    /// Whether the settings of the run make a call run that the rules replace. `reason` says
-    /// why, and also where a replay must find its value.
-    fn overrides(&self, call: &Call<'_>, gate: Gate, marks: bool, reason: &mut Reason<'_>) -> bool {
+    /// Whether the settings of the run make a call run that the rules replace. `reason` then
+    /// has the override; it has one too where a replay must find its value.
+    fn overrides(
+        &self,
+        call: &Call<'_>,
+        gate: Gate,
+        record: bool,
+        reason: &mut Reason<'_>,
+    ) -> bool {
         let replays = gate == Gate::Replay;
         let rerun = || self.settings.rerun().is_some_and(|rerun| rerun.matches(call.tag).is_some());
         let overridden = match self.settings.mode() {
@@ -133,7 +138,7 @@ impl<P, C> Bypass<P, C> {
             _ if !replays => return false,
             _ if call.fresh => Override::Fresh,
             _ if rerun() => {
-                marks.then(|| self.rerun_used.set());
+                record.then(|| self.rerun_used.set());
                 Override::Rerun
             }
             _ if call.from_reached => Override::From,
@@ -148,7 +153,7 @@ impl<P, C> Bypass<P, C> {
 
 fn candidate<'a, P, C>(
     found: &Found<'a, P, C>,
-    listed: &'a Marked<BypassRule>,
+    listed: &'a Listed<BypassRule>,
 ) -> Option<Candidate<'a, P>> {
     let data = listed.rule.data();
     if let Some(provider) = found.part(|entry| entry.provider.as_ref()) {
@@ -157,15 +162,16 @@ fn candidate<'a, P, C>(
         return Some(Candidate { with, gate, used: &provider.used });
     }
     let with = With::Data(data?);
-    Some(Candidate { with, gate: Gate::Data, used: &listed.marks.data })
+    Some(Candidate { with, gate: Gate::Data, used: &listed.flags.data })
 }
 
-/// Whether the patterns of a rule match the tag. `reason` says which one did, or why none.
+/// Whether the patterns of a rule match the tag. `reason` then names the pattern, or why there
+/// is none.
 #[inline]
 pub(crate) fn tag_gate<'a>(
     tags: Option<&'a TagPatterns>,
     tag: Option<&str>,
-    marks: Option<&RuleMarks>,
+    flags: Option<&RuleFlags>,
     reason: &mut Reason<'a>,
 ) -> bool {
     let Some(tags) = tags else {
@@ -179,18 +185,18 @@ pub(crate) fn tag_gate<'a>(
     };
     reason.pattern = index.and_then(|index| tags.patterns().get(index));
     reason.gate = gate.unwrap_or(reason.gate);
-    if let Some(marks) = marks {
-        mark(marks, gate, index, tag);
+    if let Some(flags) = flags {
+        record_match(flags, gate, index, tag);
     }
     gate.is_none()
 }
 
-fn mark(marks: &RuleMarks, gate: Option<Gate>, index: Option<usize>, tag: Option<&str>) {
-    match (gate, index.and_then(|index| marks.patterns.get(index)), tag) {
+fn record_match(flags: &RuleFlags, gate: Option<Gate>, index: Option<usize>, tag: Option<&str>) {
+    match (gate, index.and_then(|index| flags.patterns.get(index)), tag) {
         (None, Some(pattern), _) => pattern.set(),
-        (Some(Gate::TagNoMatch), _, Some(tag)) if marks.unmatched.get().is_none() => {
+        (Some(Gate::TagNoMatch), _, Some(tag)) if flags.unmatched.get().is_none() => {
             // Of two tags at once, either is a good example.
-            let _ = marks.unmatched.set(tag.into());
+            let _ = flags.unmatched.set(tag.into());
         }
         _ => {}
     }

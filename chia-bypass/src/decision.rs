@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::usage::Mark;
+use crate::usage::Flag;
 use crate::{Gate, Override, Reason};
 
 /// What becomes of a call.
@@ -97,7 +97,7 @@ pub struct PendingDecision<'a, P, C> {
     replacement: Replacement<'a, P>,
     /// The gate of the replacement, should the condition agree.
     gate: Gate,
-    used: Option<&'a Mark>,
+    used: Option<&'a Flag>,
 }
 
 impl<'a, P, C> PendingDecision<'a, P, C> {
@@ -105,7 +105,7 @@ impl<'a, P, C> PendingDecision<'a, P, C> {
         condition: &'a C,
         replacement: Replacement<'a, P>,
         gate: Gate,
-        used: Option<&'a Mark>,
+        used: Option<&'a Flag>,
     ) -> Self {
         Self { condition, replacement, gate, used }
     }

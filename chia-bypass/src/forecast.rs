@@ -36,7 +36,7 @@ pub enum Answer {
     Fail,
 }
 
-/// What the cache says of a call that would be replayed.
+/// The answer of the cache about a call that would be replayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CacheLook {
     /// It has a value that it would serve.
@@ -47,7 +47,7 @@ pub enum CacheLook {
 
 impl<P, C> Bypass<P, C> {
     /// The decisions for calls, in their order, without making them: pairs of a function and a
-    /// tag. A condition is not asked; its calls say that it would be. Leaves no trace in
+    /// tag. A condition is not asked; its calls are explained as such. Does not count as
     /// [`usage`](Self::usage).
     pub fn dry_run<'a>(
         &'a self,

@@ -26,7 +26,7 @@ pub enum Gate {
     PatternGaveUp,
     /// Every gate before it is open, and the condition has not been asked yet.
     WouldAskCondition,
-    /// The condition said no.
+    /// The condition returned false.
     ConditionFalse,
     /// Every gate is open: the provider replaces the computation.
     Provider,
@@ -52,7 +52,7 @@ impl Gate {
     }
 }
 
-/// What made a call run, or its write happen or not, against what the rules alone say.
+/// The setting of the run that changed what the rules alone decide about a call or its write.
 ///
 /// Serialised in snake case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -212,11 +212,11 @@ impl<'a> Reason<'a> {
             Gate::TagNoMatch => f.write_str("no pattern matches its tag"),
             Gate::PatternGaveUp => f.write_str("a pattern needed too much back-tracking"),
             Gate::WouldAskCondition => f.write_str("its condition decides"),
-            Gate::ConditionFalse => f.write_str("its condition said no"),
+            Gate::ConditionFalse => f.write_str("its condition returned false"),
             Gate::Provider => f.write_str("by its provider"),
             Gate::Replay => f.write_str("from the cache"),
             Gate::Data => f.write_str("by its data file"),
-            Gate::Write => f.write_str("its rule says so"),
+            Gate::Write => f.write_str("its rule is on"),
             Gate::WriteAutoTag => f.write_str("under a tag made from its arguments"),
         }
     }
@@ -237,7 +237,7 @@ impl fmt::Display for Reason<'_> {
             Outcome::Skip => " is not written: ",
         })?;
         if let Some(overridden) = self.overridden {
-            write!(f, "{}; the rules say: ", overridden.text())?;
+            write!(f, "{}; by the rules: ", overridden.text())?;
         }
         self.why(f)?;
         match (self.pattern, self.rule) {

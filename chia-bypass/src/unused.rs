@@ -5,8 +5,8 @@ use std::fmt;
 use chia_config::{Location, Pattern, Rule, bare_name};
 use serde::{Deserialize, Serialize};
 
-use crate::bypass::{Bypass, Entry, Marked};
-use crate::usage::{Part, RuleMarks, Usage};
+use crate::bypass::{Bypass, Entry, Listed};
+use crate::usage::{Part, RuleFlags, Usage};
 use crate::{Mode, Section};
 
 /// One part of the rules that had no effect in a run, and what to do about it.
@@ -60,17 +60,17 @@ impl<P, C> Bypass<P, C> {
     }
 
     fn add_part(&self, part: &Part) -> Option<()> {
-        let marks = |section: &Section, name: &str| -> Option<&RuleMarks> {
+        let flags = |section: &Section, name: &str| -> Option<&RuleFlags> {
             let entry = self.entry(name)?;
             Some(match section {
-                Section::Bypass => &entry.bypass.as_ref()?.marks,
-                Section::Cache => &entry.cache.as_ref()?.marks,
+                Section::Bypass => &entry.bypass.as_ref()?.flags,
+                Section::Cache => &entry.cache.as_ref()?.flags,
             })
         };
         match part {
-            Part::Rule(section, name) => marks(section, name)?.met.set(),
-            Part::Pattern(section, name, n) => marks(section, name)?.patterns.get(*n)?.set(),
-            Part::Data(name) => marks(&Section::Bypass, name)?.data.set(),
+            Part::Rule(section, name) => flags(section, name)?.met.set(),
+            Part::Pattern(section, name, n) => flags(section, name)?.patterns.get(*n)?.set(),
+            Part::Data(name) => flags(&Section::Bypass, name)?.data.set(),
             Part::Provider(name) => self.entry(name)?.provider.as_ref()?.used.set(),
             Part::Condition(name) => self.entry(name)?.condition.as_ref()?.asked.set(),
             Part::Rerun => self.rerun_used.set(),
@@ -168,20 +168,20 @@ impl<P, C> Bypass<P, C> {
 /// Every part under a name, and whether it had an effect.
 fn parts_of<P, C>(name: &str, entry: &Entry<P, C>) -> Vec<(Part, bool)> {
     let mut parts = Vec::new();
-    let mut add = |section, marks: &RuleMarks| {
-        parts.push((Part::Rule(section, name.into()), marks.met.get()));
-        let patterns = marks.patterns.iter().enumerate();
+    let mut add = |section, flags: &RuleFlags| {
+        parts.push((Part::Rule(section, name.into()), flags.met.get()));
+        let patterns = flags.patterns.iter().enumerate();
         parts
-            .extend(patterns.map(|(n, mark)| (Part::Pattern(section, name.into(), n), mark.get())));
+            .extend(patterns.map(|(n, flag)| (Part::Pattern(section, name.into(), n), flag.get())));
     };
     if let Some(listed) = &entry.bypass {
-        add(Section::Bypass, &listed.marks);
+        add(Section::Bypass, &listed.flags);
     }
     if let Some(listed) = &entry.cache {
-        add(Section::Cache, &listed.marks);
+        add(Section::Cache, &listed.flags);
     }
     if let Some(listed) = entry.bypass.as_ref().filter(|listed| listed.rule.data().is_some()) {
-        parts.push((Part::Data(name.into()), listed.marks.data.get()));
+        parts.push((Part::Data(name.into()), listed.flags.data.get()));
     }
     if let Some(provider) = &entry.provider {
         parts.push((Part::Provider(name.into()), provider.used.get()));
@@ -197,19 +197,19 @@ fn parts_of<P, C>(name: &str, entry: &Entry<P, C>) -> Vec<(Part, bool)> {
 fn may_have_effect<P, C>(part: &Part, entry: &Entry<P, C>, replaces: bool) -> bool {
     let on = |listed: bool, met: bool, is_rule: bool| listed && (met || is_rule);
     let bypass = |is_rule| {
-        entry.bypass.as_ref().is_some_and(|l| on(l.rule.enabled(), l.marks.met.get(), is_rule))
+        entry.bypass.as_ref().is_some_and(|l| on(l.rule.enabled(), l.flags.met.get(), is_rule))
     };
     match part {
         Part::Rule(Section::Bypass, _) => bypass(true),
         Part::Pattern(Section::Bypass, ..) => bypass(false),
         Part::Rule(Section::Cache, _) => entry.cache.as_ref().is_some_and(|l| l.rule.enabled()),
         Part::Pattern(Section::Cache, ..) => {
-            entry.cache.as_ref().is_some_and(|l| on(l.rule.enabled(), l.marks.met.get(), false))
+            entry.cache.as_ref().is_some_and(|l| on(l.rule.enabled(), l.flags.met.get(), false))
         }
         Part::Data(_) => replaces && bypass(false) && entry.provider.is_none(),
         Part::Provider(_) | Part::Condition(_) => {
             let unmet =
-                entry.bypass.as_ref().is_some_and(|l| l.rule.enabled() && !l.marks.met.get());
+                entry.bypass.as_ref().is_some_and(|l| l.rule.enabled() && !l.flags.met.get());
             replaces && !unmet
         }
         Part::Rerun | Part::From => false,
@@ -218,11 +218,11 @@ fn may_have_effect<P, C>(part: &Part, entry: &Entry<P, C>, replaces: bool) -> bo
 
 /// Where a pattern was written, its text, and a tag that it might have been meant for.
 fn pattern_of<T>(
-    listed: Option<&Marked<Rule<T>>>,
+    listed: Option<&Listed<Rule<T>>>,
     index: usize,
 ) -> (Option<Location>, String, Option<String>) {
     let pattern = listed.and_then(|l| l.rule.tags()).and_then(|tags| tags.patterns().get(index));
-    let example = listed.and_then(|l| l.marks.unmatched.get());
+    let example = listed.and_then(|l| l.flags.unmatched.get());
     let hint = match example {
         Some(tag) => Some(format!("no pattern matched the tag `{}`", tag.escape_debug())),
         None if index > 0 => Some("an earlier pattern may match all of its tags".to_owned()),

@@ -10,9 +10,9 @@ use crate::Section;
 
 /// Set once, and read often: the usual case is one plain load.
 #[derive(Debug, Default)]
-pub(crate) struct Mark(AtomicBool);
+pub(crate) struct Flag(AtomicBool);
 
-impl Mark {
+impl Flag {
     #[inline]
     pub(crate) fn set(&self) {
         if !self.get() {
@@ -28,24 +28,24 @@ impl Mark {
 
 /// What calls met of one rule.
 #[derive(Debug, Default)]
-pub(crate) struct RuleMarks {
-    pub(crate) met: Mark,
-    pub(crate) data: Mark,
+pub(crate) struct RuleFlags {
+    pub(crate) met: Flag,
+    pub(crate) data: Flag,
     /// One for each pattern of the rule.
-    pub(crate) patterns: Box<[Mark]>,
+    pub(crate) patterns: Box<[Flag]>,
     /// The first tag that no pattern matched.
     pub(crate) unmatched: OnceLock<Box<str>>,
 }
 
-impl RuleMarks {
+impl RuleFlags {
     pub(crate) fn new(patterns: usize) -> Self {
-        Self { patterns: (0..patterns).map(|_| Mark::default()).collect(), ..Self::default() }
+        Self { patterns: (0..patterns).map(|_| Flag::default()).collect(), ..Self::default() }
     }
 }
 
 /// The parts of the rules that had an effect in one process.
 ///
-/// Calls that are decided on workers mark the rules there. A worker sends its
+/// Calls that are decided on workers count there. A worker sends its
 /// [`Bypass::usage`](crate::Bypass::usage), and the driver adds it with
 /// [`Bypass::add_usage`](crate::Bypass::add_usage).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

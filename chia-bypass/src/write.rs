@@ -27,15 +27,15 @@ impl<P, C> Bypass<P, C> {
     /// call's [decision](Self::decide).
     ///
     /// The function's `cache:` rule is on; the call has a tag, or gets one made from its
-    /// arguments; and the rule's patterns, if any, match it. Then the settings of the run have
-    /// their say: in mode `off` nothing is written; a call that runs only because of the
+    /// arguments; and the rule's patterns, if any, match it. The settings of the run
+    /// apply last: in mode `off` nothing is written; a call that runs only because of the
     /// settings is written although no `cache:` rule names its function.
     pub fn decide_write<'a>(&'a self, call: &Reason<'a>) -> WriteDecision<'a> {
         let mut reason = Reason::new(Section::Cache, call.function(), call.tag());
         let found = self.look_up(call.function());
         if let Some(listed) = found.part(|entry| entry.cache.as_ref()) {
             let rule = &listed.rule;
-            listed.marks.met.set();
+            listed.flags.met.set();
             reason.rule = Some(rule.location());
             reason.gate = match (rule.enabled(), call.tag()) {
                 (false, _) => Gate::Off,
@@ -44,7 +44,7 @@ impl<P, C> Bypass<P, C> {
                 (true, Some(_)) => Gate::Write,
             };
             if reason.gate == Gate::Write {
-                tag_gate(rule.tags(), call.tag(), Some(&listed.marks), &mut reason);
+                tag_gate(rule.tags(), call.tag(), Some(&listed.flags), &mut reason);
             }
         }
         reason.overridden = self.write_override(call, &reason);

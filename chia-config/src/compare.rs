@@ -1,4 +1,4 @@
-//! What a replay compares: the `check` and `ignore` options.
+//! The facts that a replay compares: the `check` and `ignore` options.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub struct Check {
     pub arguments: bool,
     /// The version that the function declares.
     pub version: bool,
-    /// The source code of the function, where the caller's language can tell (Python).
+    /// The source code of the function, where the caller's language has it (Python).
     pub code: bool,
 }
 
@@ -32,7 +32,7 @@ impl Check {
     pub const EVERYTHING: Self = Self { arguments: true, version: true, code: true };
 }
 
-/// A parameter of a function that a rule ignores, and where the rule says so.
+/// A parameter of a function that a rule ignores, and its place in the rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Argument {
     key: ArgumentKey,
@@ -71,7 +71,7 @@ impl Argument {
         &self.key
     }
 
-    /// Where the rule says so.
+    /// Where it was written.
     pub fn location(&self) -> &Location {
         &self.location
     }

@@ -28,7 +28,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// No rules: every call runs, nothing is kept.
+    /// No rules: every call runs, nothing is written.
     pub fn empty() -> Self {
         Self::default()
     }
@@ -58,12 +58,12 @@ impl Config {
         &self.warnings
     }
 
-    /// Every bypass rule with the name it stands under, in no particular order.
+    /// Every bypass rule with its name, in no particular order.
     pub fn bypass_rules(&self) -> impl Iterator<Item = (&str, &BypassRule)> {
         self.bypass.iter().map(|(name, rule)| (name.as_str(), rule))
     }
 
-    /// Every cache rule with the name it stands under, in no particular order.
+    /// Every cache rule with its name, in no particular order.
     pub fn cache_rules(&self) -> impl Iterator<Item = (&str, &CacheRule)> {
         self.cache.iter().map(|(name, rule)| (name.as_str(), rule))
     }

@@ -118,8 +118,8 @@ impl BypassRule {
         self.details.data.as_deref()
     }
 
-    /// What a replay compares; `None` if the rule does not say, so that the default of the
-    /// loop applies.
+    /// The facts that a replay compares; `None` if the rule has no `check`, so that the default of
+    /// the loop applies.
     pub fn check(&self) -> Option<Check> {
         self.details.check
     }

@@ -31,7 +31,7 @@ impl Pattern {
     }
 }
 
-/// What patterns say about a tag.
+/// The answer of patterns about a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TagMatch {
@@ -96,7 +96,7 @@ impl TagPatterns {
         &self.0.patterns
     }
 
-    /// What the patterns say about a call's tag. Never hangs and never panics.
+    /// Whether the patterns match a call's tag, and which. Never hangs and never panics.
     pub fn evaluate(&self, tag: Option<&str>) -> TagMatch {
         match tag.map(|tag| self.0.set.evaluate(tag)) {
             None => TagMatch::Untagged,

@@ -1,5 +1,4 @@
-//! Every file under `accept/` and `reject/` against what is expected of it, which stands
-//! beside it. `BLESS=1 cargo test -p chia-config --test files` writes what is expected anew.
+//! Every file under `accept/` and `reject/` against the file beside it with what is expected. `BLESS=1 cargo test -p chia-config --test files` writes what is expected anew.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -10,10 +10,10 @@ use fastrand::Rng;
 #[path = "fuzz_bodies/rules.rs"]
 mod body;
 
-const SPEND: Duration = Duration::from_secs(4);
+const DURATION: Duration = Duration::from_secs(4);
 
 /// A small file takes milliseconds; this leaves room for a slow machine, not for a hang.
-const PATIENCE: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(20);
 
 const PIECES: [&str; 40] = [
     "bypass:",
@@ -95,7 +95,7 @@ fn r02_no_text_upsets_the_reader_of_rules() {
     let seeds = seeds();
     let mut random = Rng::with_seed(2);
     let (start, mut accepted, mut refused) = (Instant::now(), 0_u32, 0_u32);
-    while start.elapsed() < SPEND {
+    while start.elapsed() < DURATION {
         let mut text = seeds[random.usize(..seeds.len())].clone();
         for _ in 0..random.usize(..6) {
             mutate(&mut text, &seeds, &mut random);
@@ -106,7 +106,7 @@ fn r02_no_text_upsets_the_reader_of_rules() {
         } else {
             refused += 1;
         }
-        assert!(begun.elapsed() < PATIENCE, "{:?} for {text:?}", begun.elapsed());
+        assert!(begun.elapsed() < LIMIT, "{:?} for {text:?}", begun.elapsed());
     }
     eprintln!("{accepted} inputs accepted, {refused} refused");
     assert!(accepted > 20 && refused > 20, "one sort only: {accepted} accepted, {refused} refused");

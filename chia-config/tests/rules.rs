@@ -24,8 +24,8 @@ fn r01_booleans_and_mappings_switch_functions_on_and_off() {
     let on = |name| config.bypass(name).map(BypassRule::enabled);
     assert_eq!(["a", "b", "c", "d", "e"].map(on), [true, false, true, false, false].map(Some));
     assert_eq!(on("unlisted"), None);
-    let kept = |name| config.cache(name).map(CacheRule::enabled);
-    assert_eq!((kept("a"), kept("e"), kept("b")), (Some(true), Some(false), None));
+    let cached = |name| config.cache(name).map(CacheRule::enabled);
+    assert_eq!((cached("a"), cached("e"), cached("b")), (Some(true), Some(false), None));
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn version(version: &Option<String>) -> String {
     version.as_deref().map_or_else(|| "none".to_owned(), |text| format!("`{}`", printable(text)))
 }
 
-/// Keeps control characters of a value out of the reader's terminal.
+/// Replaces control characters, which could change the reader's terminal.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

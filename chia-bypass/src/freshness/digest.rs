@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use twox_hash::XxHash3_128;
 
-/// An XXH3-128 hash. It tells values apart; it does not guard against forgery.
+/// An XXH3-128 hash. It guards against mix-ups, not against forgery.
 ///
 /// Its text is 32 hexadecimal digits. It serialises as that text in formats for people
 /// (JSON), and as a number in others.

@@ -21,7 +21,7 @@ pub const MAX_VALUE_CHARS: usize = 64;
 pub struct Fingerprint {
     /// The version that the function declares.
     pub version: Option<String>,
-    /// A hash of the function's source, where the caller's language can tell.
+    /// A hash of the function's source, where the caller's language has it.
     pub code: Option<Digest>,
     /// The arguments, in order.
     pub arguments: Vec<ArgumentPrint>,

@@ -105,7 +105,7 @@ fn r29_replay_fails_what_it_cannot_replace() {
         panic!("nothing can replace it");
     };
     assert_eq!(reason.outcome(), Outcome::Fail);
-    let text = "`empty` [iter0] fails: the run's mode is `replay`; the rules say: bypassed, but \
+    let text = "`empty` [iter0] fails: the run's mode is `replay`; by the rules: bypassed, but \
                 there is neither a provider nor a data file (`iter.*` at loop.yaml:7:31)";
     assert_eq!(reason.to_string(), text);
     let not_selected = bypass.decide("empty", Some("other"));
@@ -214,7 +214,7 @@ fn r29_every_override_is_in_the_reason() {
     let settings = RunSettings::new(Mode::Auto).with_rerun("again").unwrap();
     let bypass = rules(settings.with_from("from").unwrap());
     let say = |decision: Decision<'_, _, _>| decision.reason().to_string();
-    let rest = "; the rules say: from the cache (rule at loop.yaml:2:3)";
+    let rest = "; by the rules: from the cache (rule at loop.yaml:2:3)";
     let again = say(bypass.decide("replayed", Some("again")));
     assert_eq!(again, format!("`replayed` [again] runs: its tag is to run again{rest}"));
     let fresh = say(bypass.decide_fresh("replayed", Some("t")));
@@ -236,7 +236,7 @@ fn r29_every_override_is_in_the_reason() {
     let reason = bypass.decide("replayed", Some("t")).reason().explain();
     assert_eq!(serde_json::to_value(&reason).unwrap()["overridden"], "off");
     let write = bypass.decide_write(&reason.reason()).reason().to_string();
-    let off = "the run's mode is `off`; the rules say: its rule says so (rule at loop.yaml:10:3)";
+    let off = "the run's mode is `off`; by the rules: its rule is on (rule at loop.yaml:10:3)";
     assert_eq!(write, format!("`replayed` [t] is not written: {off}"));
 }
 

@@ -16,9 +16,9 @@ bypass:
     bypass: true
     data: perf.md
 cache:
-  kept: true
-  kept_some: {cache: true, tags: 'iter.*'}
-  kept_off: {cache: false}
+  cached: true
+  cached_some: {cache: true, tags: 'iter.*'}
+  cached_off: {cache: false}
   memo: {cache: true, tag: auto}
 ";
 
@@ -86,13 +86,13 @@ fn r11_only_tagged_calls_of_listed_functions_are_written() {
     let bypass = bypass();
     let gate = |f, tag| write(&bypass, f, tag).reason().gate();
     assert_eq!(gate("plain", Some("t")), Gate::NotListed);
-    assert_eq!(gate("kept_off", Some("t")), Gate::Off);
-    assert_eq!(gate("kept", None), Gate::TagMissing);
-    assert_eq!(gate("kept", Some("t")), Gate::Write);
-    assert_eq!(gate("kept_some", Some("t")), Gate::TagNoMatch);
-    assert_eq!(gate("kept_some", Some("iter1")), Gate::Write);
-    assert!(write(&bypass, "kept", Some("t")).write());
-    assert!(!write(&bypass, "kept", None).write());
+    assert_eq!(gate("cached_off", Some("t")), Gate::Off);
+    assert_eq!(gate("cached", None), Gate::TagMissing);
+    assert_eq!(gate("cached", Some("t")), Gate::Write);
+    assert_eq!(gate("cached_some", Some("t")), Gate::TagNoMatch);
+    assert_eq!(gate("cached_some", Some("iter1")), Gate::Write);
+    assert!(write(&bypass, "cached", Some("t")).write());
+    assert!(!write(&bypass, "cached", None).write());
 }
 
 #[test]
@@ -135,10 +135,10 @@ fn r10_reasons_name_the_gate_the_rule_and_the_pattern() {
         "pattern": {"text": "x|xy", "location": {"file": "loop.yaml", "line": 6, "column": 27}},
     });
     assert_eq!(machine, expected);
-    let kept = decision.reason().explain();
-    assert_eq!(serde_json::to_value(&kept).unwrap(), expected);
-    assert_eq!(serde_json::from_value::<Explanation>(expected).unwrap(), kept);
-    assert_eq!(kept.to_string(), text);
+    let cached = decision.reason().explain();
+    assert_eq!(serde_json::to_value(&cached).unwrap(), expected);
+    assert_eq!(serde_json::from_value::<Explanation>(expected).unwrap(), cached);
+    assert_eq!(cached.to_string(), text);
 }
 
 #[test]
@@ -155,8 +155,8 @@ fn r10_every_reason_reads_well() {
     assert_eq!(say(&bypass, "tagged", None), untagged);
     let unmatched = "`tagged` [a\\nb] runs: no pattern matches its tag (rule at loop.yaml:4:3)";
     assert_eq!(say(&bypass, "tagged", Some("a\nb")), unmatched);
-    let skipped = write(&bypass, "kept", None).reason().to_string();
-    assert_eq!(skipped, "`kept` is not written: the call has no tag (rule at loop.yaml:11:3)");
+    let skipped = write(&bypass, "cached", None).reason().to_string();
+    assert_eq!(skipped, "`cached` is not written: the call has no tag (rule at loop.yaml:11:3)");
 }
 
 #[test]

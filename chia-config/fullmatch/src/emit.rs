@@ -34,7 +34,7 @@ struct Emitter {
 }
 
 impl Emitter {
-    /// `last` says that nothing can be matched after the node but the end of the text.
+    /// With `last`, only the end of the text can follow the node.
     fn node(&mut self, node: &Node, last: bool) {
         match node {
             Node::Literal(c, fold) => self.literal(*c, *fold),
@@ -187,7 +187,7 @@ impl Emitter {
                 self.other_case(low.max('a'), high.min('z'), -32);
                 self.other_case(low.max('A'), high.min('Z'), 32);
             }
-            // Python holds the four i's equal, dotted and dotless.
+            // Python treats the four i's as equal, dotted and dotless.
             Fold::Unicode if touches('i', 'i') || touches('I', 'I') || touches('İ', 'ı') => {
                 self.out.push_str("iİı");
             }

@@ -8,8 +8,8 @@ use regex_automata::{Anchored, Input, PatternID};
 /// The compiled size that the patterns of one set may have together, in bytes.
 pub(crate) const MAX_COMPILED: usize = 8 << 20;
 
-/// Tables up to this size, in bytes, are worth building ahead: they need no scratch space,
-/// which halves the time of a match. Patterns with large Unicode sets do not fit.
+/// Tables up to this size, in bytes, are built in advance: they need no scratch space, which halves
+/// the time of a match. Patterns with large Unicode sets do not fit.
 const MAX_TABLE: usize = 64 << 10;
 
 /// Anchored at both ends, and earlier patterns take precedence: so one pass gives the first

@@ -83,9 +83,9 @@ impl Reader<'_> {
         let before = self.problems.len();
         let found = self.merger.entries(pairs, &mut self.problems);
         self.unnamed(&found.unnamed, "an option's name");
-        for twice in &found.duplicates {
-            let message = format!("a second `{}` in the rule for `{}`", twice.name, entry.name);
-            self.error(&twice.key, message, None);
+        for duplicate in &found.duplicates {
+            let message = format!("a second `{}` in the rule for `{}`", duplicate.name, entry.name);
+            self.error(&duplicate.key, message, None);
         }
         for option in &found.entries {
             match option.name.as_str() {

@@ -85,7 +85,7 @@ impl Reader<'_> {
         auto
     }
 
-    /// What a rule that is on says in vain.
+    /// Warns about options of a rule that is on, where they have no effect.
     pub(super) fn warn_ineffective(&mut self, entry: &Entry, options: &[Entry]) {
         for option in options {
             match (option.name.as_str(), &option.value.kind) {

@@ -18,9 +18,9 @@ impl Reader<'_> {
         };
         let found = self.merger.entries(pairs, &mut self.problems);
         let sections = OPTIONS.map(|(section, _)| section);
-        for twice in found.duplicates.iter().filter(|e| sections.contains(&e.name.as_str())) {
-            let message = format!("a second `{}:` section", twice.name);
-            self.error(&twice.key, message, Some("move its rules to the first one".into()));
+        for duplicate in found.duplicates.iter().filter(|e| sections.contains(&e.name.as_str())) {
+            let message = format!("a second `{}:` section", duplicate.name);
+            self.error(&duplicate.key, message, Some("move its rules to the first one".into()));
         }
         for entry in &found.entries {
             match entry.name.as_str() {
@@ -50,9 +50,9 @@ impl Reader<'_> {
         };
         let found = self.merger.entries(pairs, &mut self.problems);
         self.unnamed(&found.unnamed, "a function's name");
-        for twice in &found.duplicates {
-            let message = format!("a second `{}:` rule for `{}`", S::FLAG, twice.name);
-            self.error(&twice.key, message, Some("join the two rules".into()));
+        for duplicate in &found.duplicates {
+            let message = format!("a second `{}:` rule for `{}`", S::FLAG, duplicate.name);
+            self.error(&duplicate.key, message, Some("join the two rules".into()));
         }
         let rules = found
             .entries

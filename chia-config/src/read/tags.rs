@@ -55,7 +55,7 @@ impl Reader<'_> {
         self.problems.push(self.source.error(span, message));
     }
 
-    /// The place of a character of a scalar, if the scalar stands in the file as it is.
+    /// The place of a character of a scalar, if the file has the scalar without escapes.
     fn inside(&self, item: &Node, offset: usize) -> Option<Span> {
         let text = item.as_str()?;
         let line: String = self.source.text_from(item.span)?.collect();

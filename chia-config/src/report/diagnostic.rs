@@ -17,7 +17,7 @@ use crate::Location;
 pub enum Severity {
     /// The rules cannot be used.
     Error,
-    /// The rules can be used, but probably do not say what was meant.
+    /// The rules can be used, but are probably not what the author meant.
     Warning,
 }
 

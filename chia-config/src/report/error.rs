@@ -12,7 +12,7 @@ use super::{Diagnostic, Severity};
 pub enum ErrorKind {
     /// The file could not be read.
     Io,
-    /// The file was read, and what it says is wrong.
+    /// The file was read, and its content is wrong.
     Invalid,
 }
 

@@ -1,4 +1,4 @@
-//! The text of a configuration file, cut into lines for reports.
+//! The text of a configuration file, split into lines for reports.
 
 use std::fmt;
 use std::sync::Arc;

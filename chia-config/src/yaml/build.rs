@@ -11,7 +11,7 @@ use super::node::{Kind, Node};
 use super::scalar::Value;
 use crate::report::{Diagnostic, Source, Span};
 
-/// Deeper nesting than anybody writes; the bound keeps hostile files off the stack.
+/// Deeper than any rules file needs. The bound limits the stack that a hostile file can use.
 const MAX_DEPTH: usize = 64;
 
 /// Reads the one document of `text`; `None` if there is nothing in it.
@@ -97,7 +97,7 @@ impl<'s> Builder<'s> {
             return;
         };
         let kind = match tag {
-            Some(tag) => Kind::Scalar { text: String::new(), value: Value::Foreign(tag) },
+            Some(tag) => Kind::Scalar { text: String::new(), value: Value::Custom(tag) },
             None if is_mapping => Kind::Mapping(pairs(children)),
             None => Kind::Sequence(children),
         };

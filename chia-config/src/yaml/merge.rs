@@ -21,7 +21,7 @@ pub(crate) struct Entry {
     pub(crate) value: Rc<Node>,
 }
 
-/// What a mapping holds.
+/// The entries of a mapping.
 #[derive(Default)]
 pub(crate) struct Entries {
     /// The first entry under each name: the mapping's own, then merged ones.

@@ -75,7 +75,7 @@ impl Node {
                 Value::Bool(_) => format!("the boolean `{text}`"),
                 Value::Number => format!("the number `{text}`"),
                 Value::Text { .. } => format!("the string \"{text}\""),
-                Value::Foreign(tag) => format!("a value with the YAML tag `{tag}`"),
+                Value::Custom(tag) => format!("a value with the YAML tag `{tag}`"),
             },
         }
     }

@@ -13,8 +13,8 @@ pub(crate) enum Value {
     Text {
         quoted: bool,
     },
-    /// A tag of the user's own (`!env`), which means nothing to us.
-    Foreign(String),
+    /// A value with a YAML tag of the user's own (`!env`), which has no meaning in a rules file.
+    Custom(String),
 }
 
 impl Value {
@@ -27,7 +27,7 @@ impl Value {
             (true, "str") => Self::Text { quoted },
             (true, "bool" | "null" | "int" | "float") => Self::plain(text),
             (false, "") if tag.handle == "!" => Self::Text { quoted },
-            _ => Self::Foreign(tag.to_string()),
+            _ => Self::Custom(tag.to_string()),
         }
     }
 

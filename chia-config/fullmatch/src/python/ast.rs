@@ -1,4 +1,4 @@
-//! What a pattern says. Flags are resolved: each node knows how it folds case.
+//! The syntax tree of a pattern. Flags are resolved: each node knows how it folds case.
 
 /// Which letters count as equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +96,6 @@ pub(crate) enum Node {
 #[derive(Debug)]
 pub(crate) struct Tree {
     pub(crate) root: Node,
-    /// Whether anything refers to a group, so that captures must be kept.
+    /// Whether anything refers to a group, so that captures are needed.
     pub(crate) refers_to_groups: bool,
 }

@@ -9,7 +9,7 @@ use super::tokens::{Refusal, Token, Tokens};
 use super::width::can_be_empty;
 use super::{class, group};
 
-/// Groups may nest this deep; the bound keeps hostile patterns off the stack.
+/// Groups may nest this deep. The bound limits the stack that a hostile pattern can use.
 const MAX_DEPTH: usize = 60;
 
 /// Reads a pattern.
@@ -210,7 +210,7 @@ impl Parser {
         } else {
             Repeat::Greedy
         };
-        // CPython and the back-tracker part ways over an empty round of such a loop.
+        // CPython and the back-tracker treat an empty round of such a loop differently.
         if kind == Repeat::Possessive && max != Some(1) && can_be_empty(&body) {
             let reason = "a possessive repetition of what can be empty is not supported";
             return Err(refusal(offset, reason));

@@ -10,7 +10,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fullmatch/ask_p
 pub(crate) type Answers = Vec<Option<bool>>;
 
 /// CPython's answers to patterns and tags (`None`: it refuses the pattern). `None` if there
-/// is no `python3`, or one older than 3.11, whose syntax is smaller; it says so.
+/// is no `python3`, or one older than 3.11, whose syntax is smaller; the skip is printed.
 pub(crate) fn ask(questions: &[(String, Vec<String>)]) -> Option<Vec<Option<Answers>>> {
     let child =
         Command::new("python3").arg(SCRIPT).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
