@@ -180,6 +180,13 @@ impl Provenance {
         *self == Self::default()
     }
 
+    /// Whether both were computed from the same: arguments, version and code. Runs and labels may
+    /// differ.
+    pub(crate) fn same_source(&self, other: &Self) -> bool {
+        (&self.version, self.code, &self.arguments)
+            == (&other.version, other.code, &other.arguments)
+    }
+
     /// What it takes, roughly, in bytes.
     pub(crate) fn size(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
@@ -244,6 +251,19 @@ pub struct Facts {
     pub expires: Option<SystemTime>,
     /// Whether the entry is never evicted to make room.
     pub pinned: bool,
+}
+
+impl Facts {
+    /// Why a [replay](crate::Store::replay) of `function` would refuse this entry; `None` if it
+    /// would serve it.
+    #[must_use]
+    pub fn replay_miss(&self, function: &str) -> Option<ReplayMiss> {
+        if !self.origin.is_original() {
+            return Some(ReplayMiss::Replacement { origin: self.origin });
+        }
+        let other = self.function.as_ref().filter(|other| *other != function);
+        other.map(|other| ReplayMiss::OtherFunction { function: other.clone() })
+    }
 }
 
 /// A value with its facts.

@@ -252,6 +252,15 @@ fn keeps_real(old: &Meta, entry: &NewEntry) -> bool {
     old.origin.is_original() && !entry.origin.is_original()
 }
 
+/// Whether an original result was computed from something else than the one that is there.
+fn has_other_source(old: &Meta, entry: &NewEntry) -> bool {
+    let new = &entry.provenance;
+    if !entry.origin.is_original() || new.is_empty() {
+        return false;
+    }
+    old.provenance.as_ref().is_none_or(|old| !old.same_source(new))
+}
+
 fn verdict(found: Option<&Found>, entry: &NewEntry, len: u64, sum: &Checksum) -> Verdict {
     let Some(old) = found.map(|found| &*found.meta) else {
         return Verdict::Store { collision: false };
@@ -265,7 +274,9 @@ fn verdict(found: Option<&Found>, entry: &NewEntry, len: u64, sum: &Checksum) ->
         old.len == len && old.checksum.as_ref() == Some(sum) && old.codec == entry.codec;
     // A real result is worth more than the same bytes from a replacement.
     let upgrade = !old.origin.is_original() && entry.origin.is_original();
-    if same_bytes && !upgrade && !(other_function && entry.origin.is_original()) {
+    // The same bytes from other arguments are another result: the next replay compares with them.
+    let changed = has_other_source(old, entry) || (other_function && entry.origin.is_original());
+    if same_bytes && !upgrade && !changed {
         return Verdict::Refresh;
     }
     if keeps_real(old, entry) {

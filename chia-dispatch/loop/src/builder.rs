@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chia_bypass::{Mode, RunSettings, RunSettingsError};
 use chia_config::{Config, ConfigError, Diagnostic};
 use chia_dispatch::backend::{ActorRef, Backend};
 use chia_dispatch::{Error, ErrorKind, Result};
@@ -29,6 +30,16 @@ pub struct ChiaBuilder {
     files: BTreeSet<PathBuf>,
     write_timeout: Duration,
     strict: bool,
+    check_by_default: bool,
+    run: RunChoice,
+}
+
+/// How the run treats the rules; the environment overrides it.
+#[derive(Default)]
+struct RunChoice {
+    mode: Mode,
+    rerun: Option<String>,
+    from: Option<String>,
 }
 
 /// Where rules come from; read when the loop starts, so that one place reports what is wrong.
@@ -56,6 +67,8 @@ impl ChiaBuilder {
             files: BTreeSet::new(),
             write_timeout: WRITE_TIMEOUT,
             strict: false,
+            check_by_default: false,
+            run: RunChoice::default(),
         }
     }
 
@@ -106,6 +119,35 @@ impl ChiaBuilder {
         self
     }
 
+    /// Compares every replay with its call where the rules do not say what to compare: arguments,
+    /// version and code must be those of the recorded result, else the call runs.
+    pub fn check_by_default(mut self, check: bool) -> Self {
+        self.check_by_default = check;
+        self
+    }
+
+    /// How this run treats the rules; [`Mode::Auto`] unless set. The environment variable
+    /// `CHIA_MODE` overrides it.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.run.mode = mode;
+        self
+    }
+
+    /// Runs calls again whose whole tag matches `pattern` and that would be replayed; their results
+    /// are written. The environment variable `CHIA_RERUN` overrides it.
+    pub fn rerun(mut self, pattern: impl Into<String>) -> Self {
+        self.run.rerun = Some(pattern.into());
+        self
+    }
+
+    /// Replays calls until the first one is dispatched whose whole tag matches `pattern`; that one
+    /// and all after it run, and their results are written. The environment variable `CHIA_FROM`
+    /// overrides it.
+    pub fn run_from(mut self, pattern: impl Into<String>) -> Self {
+        self.run.from = Some(pattern.into());
+        self
+    }
+
     /// Starts the loop.
     ///
     /// # Errors
@@ -114,6 +156,7 @@ impl ChiaBuilder {
     pub async fn start(self) -> Result<Chia> {
         let config = self.load()?;
         self.check(&config)?;
+        let settings = self.run.settings().map_err(unusable)?;
         let backend = match self.backend {
             Some(backend) => backend,
             None => default_backend(&self.worker)?,
@@ -129,6 +172,9 @@ impl ChiaBuilder {
             files: files.as_ref().and_then(|files| files.name().map(str::to_owned)),
             write_timeout: self.write_timeout,
             strict: self.strict,
+            check_by_default: self.check_by_default,
+            settings,
+            run: new_run_id(),
             ..RulesData::default()
         })?;
         let (registry, state) = (self.worker.registry().clone(), Arc::clone(self.worker.state()));
@@ -143,8 +189,23 @@ impl ChiaBuilder {
         }
     }
 
-    /// Warns about what is allowed but probably not meant; strict loops refuse it.
+    fn check_parameters(&self, config: &Config) -> Result<()> {
+        let registry = self.worker.registry();
+        let problems: Vec<String> = registry
+            .parameters()
+            .flat_map(|(name, parameters)| config.check_arguments(name, &parameters))
+            .map(|problem| problem.to_string())
+            .collect();
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Config, problems.join("\n"))),
+        }
+    }
+
+    /// Refuses rules about parameters that no function has, and warns about what is allowed but
+    /// probably not meant; strict loops refuse that too.
     fn check(&self, config: &Config) -> Result<()> {
+        self.check_parameters(config)?;
         let unknown = config.check_names(self.worker.registry().function_names());
         let warnings: Vec<_> =
             config.warnings().iter().chain(&unknown).map(Diagnostic::to_string).collect();
@@ -156,6 +217,30 @@ impl ChiaBuilder {
         }
         Ok(())
     }
+}
+
+impl RunChoice {
+    /// What the builder says, overridden by the environment (R29).
+    fn settings(&self) -> Result<RunSettings, RunSettingsError> {
+        let mut settings = RunSettings::new(self.mode);
+        if let Some(pattern) = &self.rerun {
+            settings = settings.with_rerun(pattern)?;
+        }
+        if let Some(pattern) = &self.from {
+            settings = settings.with_from(pattern)?;
+        }
+        settings.with_vars(|name| std::env::var(name).ok())
+    }
+}
+
+fn unusable(error: RunSettingsError) -> Error {
+    Error::new(ErrorKind::Config, error.to_string())
+}
+
+/// A name for this run: sortable by time, and its own on every machine.
+fn new_run_id() -> String {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    format!("{:x}-{:08x}", since.as_millis(), fresh_number() as u32)
 }
 
 /// The report of a wrong file is the message; of one that cannot be read, the cause is told as well.

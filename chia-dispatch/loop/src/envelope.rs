@@ -15,10 +15,17 @@ pub(crate) struct Envelope<'a> {
     #[serde(borrow)]
     pub(crate) tag: Option<Cow<'a, str>>,
     pub(crate) action: Action,
+    /// Whether a call without a tag gets one made from its arguments, on the worker.
+    pub(crate) auto_tag: bool,
     /// Whether the result goes into the cache under the tag.
     pub(crate) write: bool,
+    /// Whether the run has reached its first call to run again.
+    pub(crate) from_reached: bool,
+    /// Labels for the entry: name and value.
     #[serde(borrow)]
-    args: Vec<Arg<'a>>,
+    pub(crate) labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    #[serde(borrow)]
+    pub(crate) args: Vec<Arg<'a>>,
 }
 
 /// What the worker is to do for a call.
@@ -38,10 +45,19 @@ pub(crate) enum Action {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Arg<'a> {
+pub(crate) enum Arg<'a> {
     Value(#[serde(borrow, serialize_with = "as_bytes")] &'a [u8]),
     /// The next of the task's object arguments.
     Object,
+}
+
+impl<'a> From<&'a Slot> for Arg<'a> {
+    fn from(slot: &'a Slot) -> Self {
+        match slot {
+            Slot::Value(bytes) => Self::Value(bytes),
+            Slot::Object(_) => Self::Object,
+        }
+    }
 }
 
 /// In one copy, where serde would go byte by byte.
@@ -50,19 +66,6 @@ fn as_bytes<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Err
 }
 
 impl<'a> Envelope<'a> {
-    pub(crate) fn new(
-        tag: Option<&'a str>,
-        action: Action,
-        write: bool,
-        slots: &'a [Slot],
-    ) -> Self {
-        let args = slots.iter().map(|slot| match slot {
-            Slot::Value(bytes) => Arg::Value(bytes),
-            Slot::Object(_) => Arg::Object,
-        });
-        Self { tag: tag.map(Cow::Borrowed), action, write, args: args.collect() }
-    }
-
     pub(crate) fn encode(&self) -> Result<Bytes> {
         postcard::to_stdvec(self).map(Bytes::from).map_err(|error| broken("a call", error))
     }

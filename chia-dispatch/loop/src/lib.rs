@@ -37,7 +37,10 @@ pub mod cache {
 
 /// The rules' and decisions' own types, where they show in this API.
 pub mod rules {
-    pub use chia_bypass::{Explanation, Gate, Outcome as DecisionOutcome, Reason, Section};
+    pub use chia_bypass::{
+        Answer, Explanation, Forecast, Gate, Mode, Outcome as DecisionOutcome, Override, Reason,
+        Section, Unused, Usage,
+    };
     pub use chia_config::{Config, ConfigError, Diagnostic};
 }
 

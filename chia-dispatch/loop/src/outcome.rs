@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chia_bypass::Usage;
 use serde::{Deserialize, Serialize};
 
 /// How a call came to its value.
@@ -42,6 +43,8 @@ pub enum CacheWrite {
     Stored,
     /// It was there already; its recency was refreshed.
     Refreshed,
+    /// The function's `keep_if` refused it.
+    Rejected,
     /// A real result is there, and this one is a replacement: the real one was kept.
     KeptReal,
     /// It is larger than the whole budget.
@@ -67,8 +70,14 @@ pub struct Outcome {
     pub node: String,
     /// The process that it ran in.
     pub pid: u32,
+    /// What differs between the call and the recorded result that was served all the same.
+    pub stale: Option<String>,
+    /// Why the call ran although it was to be replayed.
+    pub missed: Option<String>,
     /// The calls that this one made in turn, by function.
     pub nested: BTreeMap<String, Tally>,
+    /// The rules that those calls met, where they were decided on another node or process.
+    pub usage: Usage,
 }
 
 /// What became of the calls of one function.
@@ -87,6 +96,8 @@ pub struct Tally {
     pub served: u64,
     /// The cached value was served.
     pub replayed: u64,
+    /// The cached value was served although the call differs from the recorded one.
+    pub stale: u64,
     /// Results stored in the cache.
     pub written: u64,
     /// Results that were in the cache already, replayed ones among them.
@@ -94,6 +105,8 @@ pub struct Tally {
     /// Results that were to be kept and were not: the write failed, timed out, was suspended, or the
     /// value is larger than the cache.
     pub unwritten: u64,
+    /// Results that the function's `keep_if` refused.
+    pub rejected: u64,
     /// Calls that failed.
     pub failed: u64,
     /// The time that bodies and replacements took, from start to end: a body that waits for nested calls
@@ -114,8 +127,10 @@ impl Tally {
                 self.refreshed += 1;
             }
         }
+        self.stale += u64::from(outcome.stale.is_some());
         match outcome.write {
             CacheWrite::NotAsked | CacheWrite::KeptReal => {}
+            CacheWrite::Rejected => self.rejected += 1,
             CacheWrite::Stored => self.written += 1,
             CacheWrite::Refreshed => self.refreshed += 1,
             CacheWrite::TooLarge | CacheWrite::Failed | CacheWrite::Suspended => {
@@ -133,9 +148,11 @@ impl Tally {
         self.provided += other.provided;
         self.served += other.served;
         self.replayed += other.replayed;
+        self.stale += other.stale;
         self.written += other.written;
         self.refreshed += other.refreshed;
         self.unwritten += other.unwritten;
+        self.rejected += other.rejected;
         self.failed += other.failed;
         self.spent += other.spent;
         self.saved += other.saved;

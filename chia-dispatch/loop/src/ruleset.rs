@@ -1,11 +1,11 @@
 //! The rules of a loop with what it selected, as they are decided by and as they travel.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chia_bypass::Bypass;
+use chia_bypass::{Bypass, RunSettings};
 use chia_config::Config;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,11 @@ pub(crate) struct RulesData {
     pub(crate) files: Option<String>,
     pub(crate) write_timeout: Duration,
     pub(crate) strict: bool,
+    /// Whether a replay compares everything where its rule does not say.
+    pub(crate) check_by_default: bool,
+    pub(crate) settings: RunSettings,
+    /// The id of the run, recorded with each result.
+    pub(crate) run: String,
 }
 
 /// Rules, compiled once, with the bytes that they travel as.
@@ -46,6 +51,8 @@ pub(crate) struct Rules {
     pub(crate) data: RulesData,
     pub(crate) bypass: Bypass<Replacement, Selected>,
     pub(crate) shared: Shared,
+    /// The functions that the user was warned of: a stale result of theirs was served.
+    stale: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Rules {
@@ -57,6 +64,16 @@ impl Rules {
         Ok(Self::compile(data, shared))
     }
 
+    /// Whether this is the first stale result of a function; records it.
+    pub(crate) fn first_stale(&self, function: &str) -> bool {
+        self.stale.lock().unwrap_or_else(PoisonError::into_inner).insert(function.to_owned())
+    }
+
+    /// Whether untagged calls of a function get a tag made from their arguments.
+    pub(crate) fn makes_tags(&self, function: &str) -> bool {
+        self.data.config.cache(function).is_some_and(|rule| rule.enabled() && rule.auto_tag())
+    }
+
     /// The rules that a task brought along.
     pub(crate) fn unpack(shared: &Shared) -> Result<Self> {
         let data = serde_json::from_slice(&shared.bytes).map_err(|error| {
@@ -66,7 +83,7 @@ impl Rules {
     }
 
     fn compile(data: RulesData, shared: Shared) -> Self {
-        let mut bypass = Bypass::new(Arc::clone(&data.config));
+        let mut bypass = Bypass::with_settings(Arc::clone(&data.config), data.settings.clone());
         for (function, replacement) in &data.replacements {
             match replacement {
                 Replacement::Replay { .. } => bypass.set_replay(function, replacement.clone()),
@@ -76,14 +93,17 @@ impl Rules {
         for (function, condition) in &data.conditions {
             bypass.set_condition(function, condition.clone());
         }
-        Self { data, bypass, shared }
+        Self { data, bypass, shared, stale: Arc::default() }
     }
 
     /// The same rules with a change, for the calls from now on.
     pub(crate) fn change(&self, edit: impl FnOnce(&mut RulesData)) -> Result<Self> {
         let mut data = self.data.clone();
         edit(&mut data);
-        Self::new(data)
+        let mut changed = Self::new(data)?;
+        changed.stale = Arc::clone(&self.stale);
+        changed.bypass.add_usage(&self.bypass.usage());
+        Ok(changed)
     }
 }
 

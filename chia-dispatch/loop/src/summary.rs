@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use chia_bypass::Unused;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::Tally;
@@ -16,6 +17,10 @@ use crate::outcome::Tally;
 pub struct Summary {
     /// By function name.
     pub functions: BTreeMap<String, Tally>,
+    /// What had no effect so far: rules that no call met, patterns that never matched, providers and
+    /// conditions never used.
+    #[serde(default)]
+    pub no_effect: Vec<Unused>,
 }
 
 impl Summary {
@@ -30,30 +35,51 @@ impl Summary {
     }
 }
 
-const HEAD: [&str; 12] = [
-    "function",
-    "calls",
-    "ran",
-    "replayed",
-    "provided",
-    "served",
-    "written",
-    "refreshed",
-    "unwritten",
-    "failed",
-    "spent",
-    "saved",
+/// A column of the table: its heading, and its cell for a tally.
+type Column = (&'static str, fn(&Tally) -> String);
+
+const COLUMNS: [Column; 13] = [
+    ("calls", |tally| tally.calls.to_string()),
+    ("ran", |tally| count(tally.ran)),
+    ("replayed", |tally| count(tally.replayed)),
+    ("stale", |tally| count(tally.stale)),
+    ("provided", |tally| count(tally.provided)),
+    ("served", |tally| count(tally.served)),
+    ("written", |tally| count(tally.written)),
+    ("refreshed", |tally| count(tally.refreshed)),
+    ("rejected", |tally| count(tally.rejected)),
+    ("unwritten", |tally| count(tally.unwritten)),
+    ("failed", |tally| count(tally.failed)),
+    ("spent", |tally| time(tally.spent)),
+    ("saved", |tally| time(tally.saved)),
 ];
 
+/// What a cell without anything to show holds.
+const NOTHING: &str = "-";
+
+fn count(count: u64) -> String {
+    if count == 0 { NOTHING.to_owned() } else { count.to_string() }
+}
+
+fn time(time: Duration) -> String {
+    if time.is_zero() { NOTHING.to_owned() } else { format!("{time:.1?}") }
+}
+
 impl fmt::Display for Summary {
+    /// Columns in which nothing happened are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows = vec![HEAD.map(str::to_owned)];
-        rows.extend(self.functions.iter().map(|(name, tally)| row(name, tally)));
+        let total = self.total();
+        let columns: Vec<_> = COLUMNS
+            .into_iter()
+            .filter(|(heading, cell)| *heading == "calls" || cell(&total) != NOTHING)
+            .collect();
+        let mut rows = vec![heading(&columns)];
+        rows.extend(self.functions.iter().map(|(name, tally)| row(name, tally, &columns)));
         if self.functions.len() > 1 {
-            rows.push(row("total", &self.total()));
+            rows.push(row("total", &total, &columns));
         }
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-        let widths: Vec<usize> = (0..HEAD.len()).filter_map(width).collect();
+        let widths: Vec<usize> = (0..=columns.len()).filter_map(width).collect();
         for row in &rows {
             write!(f, "{:<1$}", row[0], widths[0])?;
             for (cell, width) in row.iter().zip(&widths).skip(1) {
@@ -61,25 +87,19 @@ impl fmt::Display for Summary {
             }
             writeln!(f)?;
         }
+        for unused in &self.no_effect {
+            writeln!(f, "no effect: {unused}")?;
+        }
         Ok(())
     }
 }
 
-fn row(name: &str, tally: &Tally) -> [String; 12] {
-    let count = |count: u64| if count == 0 { "-".to_owned() } else { count.to_string() };
-    let time = |time: Duration| if time.is_zero() { "-".to_owned() } else { format!("{time:.1?}") };
-    [
-        name.to_owned(),
-        tally.calls.to_string(),
-        count(tally.ran),
-        count(tally.replayed),
-        count(tally.provided),
-        count(tally.served),
-        count(tally.written),
-        count(tally.refreshed),
-        count(tally.unwritten),
-        count(tally.failed),
-        time(tally.spent),
-        time(tally.saved),
-    ]
+fn heading(columns: &[Column]) -> Vec<String> {
+    let headings = columns.iter().map(|(heading, _)| *heading);
+    std::iter::once("function").chain(headings).map(str::to_owned).collect()
+}
+
+fn row(name: &str, tally: &Tally, columns: &[Column]) -> Vec<String> {
+    let cells = columns.iter().map(|(_, cell)| cell(tally));
+    std::iter::once(name.to_owned()).chain(cells).collect()
 }

@@ -1,11 +1,12 @@
 //! One call: what it takes, the decision, the dispatch.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use chia_bypass::{Decision, Gate, Outcome, Reason, With};
+use chia_bypass::{Decision, Gate, Mode, Outcome, Reason, With};
 use chia_dispatch::backend::{Placement, Task};
 use chia_dispatch::{Error, ErrorKind, Resources, Result, guarded};
 use chia_services::codec::Value;
@@ -24,17 +25,50 @@ pub struct Call<R> {
     callee: Callee,
     args: Result<Vec<Slot>>,
     tag: Option<String>,
+    auto_tag: bool,
+    fresh: bool,
+    labels: Vec<(String, String)>,
     result: PhantomData<fn() -> R>,
 }
 
 impl<R: Value> Call<R> {
     pub(super) fn new(chia: Chia, callee: Callee, args: Result<Vec<Slot>>) -> Self {
-        Self { chia, callee, args, tag: None, result: PhantomData }
+        Self {
+            chia,
+            callee,
+            args,
+            tag: None,
+            auto_tag: false,
+            fresh: false,
+            labels: Vec::new(),
+            result: PhantomData,
+        }
     }
 
     /// Names this call for cache and bypass: the same tag on the next run means the same call.
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tag = Some(tag.into());
+        self
+    }
+
+    /// Makes the tag from the function, its version and its arguments, so that a call of the same
+    /// needs no name. A [`tag`](Self::tag) beats it.
+    pub fn tag_auto(mut self) -> Self {
+        self.auto_tag = true;
+        self
+    }
+
+    /// Runs the call although it would be replayed, and writes its result.
+    pub fn fresh(mut self) -> Self {
+        self.fresh = true;
+        self
+    }
+
+    /// Attaches a label to the cached result. A label of the same name is replaced.
+    pub fn label(mut self, name: impl Into<String>, value: impl fmt::Display) -> Self {
+        let name = name.into();
+        self.labels.retain(|(old, _)| *old != name);
+        self.labels.push((name, value.to_string()));
         self
     }
 
@@ -97,7 +131,9 @@ impl<R: Value> Call<R> {
     }
 
     async fn submit(self) -> Result<Handle<R>> {
-        let Self { chia, callee: Callee { name: function, mut options }, args, tag, .. } = self;
+        let Self {
+            chia, callee: Callee { name: function, mut options }, args, tag, labels, ..
+        } = self;
         chia.count(function, |tally| tally.calls += 1);
         let failed = |error: Error| {
             chia.count_failure(function);
@@ -105,9 +141,24 @@ impl<R: Value> Call<R> {
         };
         let args = args.map_err(failed)?;
         let rules = chia.rules();
-        let site = CallSite { chia: &chia, rules: &rules, function, tag: tag.as_deref() };
-        let (action, keeps) = site.decide(&args).await.map_err(failed)?;
-        let envelope = Envelope::new(tag.as_deref(), action, keeps, &args);
+        let site = CallSite {
+            chia: &chia,
+            rules: &rules,
+            function,
+            tag: tag.as_deref(),
+            auto_tag: self.auto_tag || rules.makes_tags(function),
+            fresh: self.fresh,
+        };
+        let (action, write) = site.decide(&args).await.map_err(failed)?;
+        let envelope = Envelope {
+            tag: tag.as_deref().map(Cow::Borrowed),
+            action,
+            auto_tag: site.auto_tag,
+            write,
+            from_reached: rules.bypass.from_reached(),
+            labels: labels.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            args: args.iter().map(Into::into).collect(),
+        };
         let payload = envelope.encode().map_err(failed)?;
         if options.name.is_empty() {
             function.clone_into(&mut options.name);
@@ -134,13 +185,20 @@ struct CallSite<'a> {
     rules: &'a Rules,
     function: &'a str,
     tag: Option<&'a str>,
+    auto_tag: bool,
+    fresh: bool,
 }
 
 impl CallSite<'_> {
     /// Runs or replaces the call, and says whether its result is written: asks the condition where
     /// the rules leave it the last word (R5).
     async fn decide(&self, args: &[Slot]) -> Result<(Action, bool)> {
-        let decision = match self.rules.bypass.decide(self.function, self.tag) {
+        let bypass = &self.rules.bypass;
+        let decided = match self.fresh {
+            true => bypass.decide_fresh(self.function, self.tag),
+            false => bypass.decide(self.function, self.tag),
+        };
+        let decision = match decided {
             Decision::Ask(pending) => {
                 let condition = pending.condition();
                 let registered = self.chia.registry().find_condition(&condition.name)?;
@@ -157,7 +215,7 @@ impl CallSite<'_> {
         let span = tracing::Span::current();
         span.record("decision", tracing::field::display(decision.reason()));
         self.notice(decision.reason())?;
-        let keeps = self.keeps(decision.reason());
+        let write = self.should_cache(decision.reason());
         let action = match decision {
             Decision::Replace(replacement) => match replacement.with() {
                 With::Provider(Replacement::Provider(_), _) => Action::Provider,
@@ -168,7 +226,7 @@ impl CallSite<'_> {
             },
             Decision::Run(_) | Decision::Ask(_) | Decision::Fail(_) => Action::Run,
         };
-        Ok((action, keeps))
+        Ok((action, write))
     }
 
     /// A bypassed function with nothing to replace it runs for real, and says so once; under strict
@@ -184,14 +242,19 @@ impl CallSite<'_> {
         Ok(())
     }
 
+    /// Whether the call would be written if it had a tag: it gets one on its worker.
+    fn lacks_tag_alone(&self, reason: &Reason<'_>) -> bool {
+        reason.gate() == Gate::TagMissing && self.rules.data.settings.mode() != Mode::Off
+    }
+
     /// Whether the result goes into the cache (R11).
-    fn keeps(&self, reason: &Reason<'_>) -> bool {
-        if self.rules.data.cache.is_none() || self.tag.is_none() {
+    fn should_cache(&self, reason: &Reason<'_>) -> bool {
+        if self.rules.data.cache.is_none() || (self.tag.is_none() && !self.auto_tag) {
             return false;
         }
         let decision = self.rules.bypass.decide_write(reason);
         tracing::Span::current().record("cache", tracing::field::display(decision.reason()));
-        decision.write()
+        decision.write() || (self.auto_tag && self.lacks_tag_alone(decision.reason()))
     }
 }
 

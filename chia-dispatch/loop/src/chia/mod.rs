@@ -157,7 +157,7 @@ impl Chia {
     /// have come back, the calls that those made in turn.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        Summary { functions: self.tallies() }
+        Summary { functions: self.tallies(), no_effect: self.rules().bypass.unused() }
     }
 
     /// Ends the loop's backend: what runs is ended, the cache is closed cleanly where it lives and
@@ -212,9 +212,23 @@ impl Chia {
     }
 
     fn count_outcome(&self, function: &str, outcome: &Outcome) {
+        self.warn_if_stale(function, outcome);
+        self.rules().bypass.add_usage(&outcome.usage);
         self.count(function, |tally| tally.count(outcome));
         for (nested, tally) in &outcome.nested {
             self.count(nested, |sum| sum.add(tally));
+        }
+    }
+
+    /// Warns of the first stale result of each function (R27).
+    fn warn_if_stale(&self, function: &str, outcome: &Outcome) {
+        let Some(differs) = &outcome.stale else { return };
+        if self.rules().first_stale(function) {
+            tracing::warn!(
+                function,
+                "a recorded result was served although {differs}; \
+                 `check: true` in its bypass rule makes such a call run"
+            );
         }
     }
 

@@ -1,9 +1,10 @@
 //! What a loop selects of what its program registered.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use chia_bypass::Explanation;
+use chia_bypass::{CacheLook, Explanation, Forecast};
 use chia_dispatch::{Error, ErrorKind, Result};
 use chia_services::codec::{self, Value};
 
@@ -105,6 +106,43 @@ impl Chia {
     pub fn dry_run(&self, calls: &[(&str, Option<&str>)]) -> Vec<Explanation> {
         let rules = self.rules();
         rules.bypass.dry_run(calls.iter().copied())
+    }
+
+    /// As [`dry_run`](Self::dry_run), with a look into the cache: which calls would be replayed, and
+    /// which would miss, and why. Recency does not change. The arguments of the calls are not known
+    /// here, so that a difference that the rules check is not seen.
+    ///
+    /// # Errors
+    /// A cache that does not answer.
+    pub async fn forecast(&self, calls: &[(&str, Option<&str>)]) -> Result<Vec<Forecast>> {
+        let rules = self.rules();
+        let mut looks = BTreeMap::new();
+        let mut asked = Vec::new();
+        rules.bypass.forecast(calls.iter().copied(), |function, tag| {
+            asked.push((function.to_owned(), tag.to_owned()));
+            CacheLook::Hit
+        });
+        for (function, tag) in asked {
+            let look = self.look(&function, &tag).await?;
+            looks.insert((function, tag), look);
+        }
+        Ok(rules.bypass.forecast(calls.iter().copied(), |function, tag| {
+            looks.remove(&(function.to_owned(), tag.to_owned())).unwrap_or(CacheLook::Hit)
+        }))
+    }
+
+    /// What the cache would serve of `function` under a tag.
+    async fn look(&self, function: &str, tag: &str) -> Result<CacheLook> {
+        let Some(cache) = self.cache() else {
+            return Ok(CacheLook::Miss("the loop has no cache".to_owned()));
+        };
+        Ok(match cache.facts(tag).await? {
+            None => CacheLook::Miss("no entry has this tag".to_owned()),
+            Some(facts) => match facts.replay_miss(function) {
+                None => CacheLook::Hit,
+                Some(miss) => CacheLook::Miss(miss.to_string()),
+            },
+        })
     }
 
     fn select_condition(&self, function: &str, name: &str, capture: Bytes) -> Result<()> {

@@ -56,6 +56,9 @@ impl IntoArg<String> for &str {
 
 /// The parameters of a function, as a tuple: `()`, `(A,)`, … up to twelve.
 pub trait Arguments: Sized + Send + 'static {
+    /// How many parameters there are.
+    const COUNT: usize;
+
     /// The same parameters as a condition sees them.
     type Shown: Send + 'static;
 
@@ -96,6 +99,8 @@ fn wrong_number(wanted: usize, found: usize) -> Error {
 macro_rules! tuples {
     ($count:literal: $($arg:ident $given:ident $at:ident),*) => {
         impl<$($arg: Value),*> Arguments for ($($arg,)*) {
+            const COUNT: usize = $count;
+
             type Shown = ($(Shown<$arg>,)*);
 
             fn decode(encoded: &[Bytes]) -> Result<Self> {

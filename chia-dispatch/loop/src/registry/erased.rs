@@ -10,6 +10,7 @@ use chia_services::codec::{self, Value};
 use super::args::{Arguments, Slot};
 use super::body::{Body, BoxError, Invocation};
 use super::site::Site;
+use super::worth::{KeepIf, Worth};
 
 /// A call as a worker gets it.
 pub(crate) struct Call {
@@ -25,6 +26,8 @@ pub(crate) struct Encoded {
     pub(crate) value: Bytes,
     /// How long the body itself took, without decoding and encoding.
     pub(crate) took: Duration,
+    /// Whether it is worth keeping.
+    pub(crate) worth: Worth,
 }
 
 pub(crate) trait ErasedCall: Send + Sync {
@@ -49,7 +52,7 @@ pub(crate) trait ErasedCondition: Send + Sync {
     fn invoke(&self, site: Site, args: &[Slot]) -> Result<Invocation<bool>>;
 }
 
-struct FunctionCall<A: 'static, R: 'static>(Body<A, R>);
+struct FunctionCall<A: 'static, R: 'static>(Body<A, R>, Option<KeepIf<R>>);
 
 /// A body that is not in this program, by its full name.
 struct ForeignCall(&'static str);
@@ -58,8 +61,11 @@ struct ProviderCall<A: 'static, R: 'static>(Body<(Site, A), R>);
 
 struct ConditionCall<A: Arguments>(Body<(Site, A::Shown), bool>);
 
-pub(crate) fn function<A: Arguments, R: Value>(body: Body<A, R>) -> Arc<dyn ErasedCall> {
-    Arc::new(FunctionCall(body))
+pub(crate) fn function<A: Arguments, R: Value>(
+    body: Body<A, R>,
+    keep_if: Option<KeepIf<R>>,
+) -> Arc<dyn ErasedCall> {
+    Arc::new(FunctionCall(body, keep_if))
 }
 
 pub(crate) fn foreign(name: &'static str) -> Arc<dyn ErasedCall> {
@@ -79,7 +85,7 @@ pub(crate) fn condition<A: Arguments>(
 impl<A: Arguments, R: Value> ErasedCall for FunctionCall<A, R> {
     fn invoke(&self, call: Call) -> Result<Invocation<Encoded>> {
         let args = A::decode(&call.args)?;
-        Ok(encoded(self.0.call(args)))
+        Ok(encoded(self.0.call(args), self.1))
     }
 
     fn check(&self, value: &Bytes) -> Result<()> {
@@ -94,7 +100,7 @@ impl ErasedCall for ForeignCall {
         Ok(Invocation::Async(Box::pin(async move {
             let start = Instant::now();
             let value = runner.run(name, call.args).await?;
-            Ok(Encoded { value, took: start.elapsed() })
+            Ok(Encoded { value, took: start.elapsed(), worth: Worth::default() })
         })))
     }
 
@@ -108,7 +114,7 @@ impl<A: Arguments, R: Value> ErasedCall for ProviderCall<A, R> {
     fn invoke(&self, call: Call) -> Result<Invocation<Encoded>> {
         let args = A::decode(&call.args)?;
         let site = call.site.expect("the worker sets the site of a provider");
-        Ok(encoded(self.0.call((site, args))))
+        Ok(encoded(self.0.call((site, args)), None))
     }
 
     fn check(&self, value: &Bytes) -> Result<()> {
@@ -124,22 +130,26 @@ impl<A: Arguments> ErasedCondition for ConditionCall<A> {
 }
 
 /// The same body, returning its result encoded.
-fn encoded<R: Value>(invocation: Invocation<R>) -> Invocation<Encoded> {
+fn encoded<R: Value>(invocation: Invocation<R>, keep_if: Option<KeepIf<R>>) -> Invocation<Encoded> {
     match invocation {
         Invocation::Blocking(body) => Invocation::Blocking(Box::new(move || {
             let start = Instant::now();
             let value = body()?;
-            encode(&value, start.elapsed())
+            encode(&value, start.elapsed(), keep_if)
         })),
         Invocation::Async(future) => Invocation::Async(Box::pin(async move {
             let start = Instant::now();
             let value = future.await?;
-            encode(&value, start.elapsed())
+            encode(&value, start.elapsed(), keep_if)
         })),
     }
 }
 
-fn encode<R: Value>(value: &R, took: Duration) -> Result<Encoded, BoxError> {
-    let value = codec::encode(value)?;
-    Ok(Encoded { value, took })
+fn encode<R: Value>(
+    value: &R,
+    took: Duration,
+    keep_if: Option<KeepIf<R>>,
+) -> Result<Encoded, BoxError> {
+    let worth = Worth::of(value, keep_if);
+    Ok(Encoded { value: codec::encode(value)?, took, worth })
 }

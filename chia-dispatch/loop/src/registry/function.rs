@@ -7,6 +7,7 @@ use chia_dispatch::backend::TaskOptions;
 use chia_dispatch::{CPU, GPU, MEMORY, Resources};
 
 use super::body::{Body, IntoBody};
+use super::worth::KeepIf;
 
 /// A function that a loop can dispatch: its name in the rules, its parameters `A` (a tuple), its
 /// result `R`, its body, and what it holds while it runs.
@@ -38,6 +39,9 @@ pub struct Function<A: 'static, R: 'static> {
     memory: f64,
     resources: &'static [(&'static str, f64)],
     retries: u32,
+    version: Option<&'static str>,
+    parameters: &'static [&'static str],
+    keep_if: Option<KeepIf<R>>,
     signature: PhantomData<fn(A) -> R>,
 }
 
@@ -83,6 +87,9 @@ impl<A: 'static, R: 'static> Function<A, R> {
             memory: 0.0,
             resources: &[],
             retries: 0,
+            version: None,
+            parameters: &[],
+            keep_if: None,
             signature: PhantomData,
         }
     }
@@ -122,6 +129,42 @@ impl<A: 'static, R: 'static> Function<A, R> {
         self
     }
 
+    /// The version of the body. It is recorded with each result; a result of another version is
+    /// stale, or runs again where the rules check `version`.
+    #[must_use]
+    pub const fn version(mut self, version: &'static str) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// The names of the parameters, in order, for messages and for `ignore:` in the rules.
+    #[must_use]
+    pub const fn parameters(mut self, names: &'static [&'static str]) -> Self {
+        self.parameters = names;
+        self
+    }
+
+    /// Says which results are worth keeping. A result that `predicate` refuses is returned but not
+    /// written to the cache, and is counted as `rejected`. The predicate runs on the worker, right
+    /// after the body; its panic counts as a refusal, with a warning.
+    ///
+    /// ```
+    /// use chia_loop::Function;
+    ///
+    /// fn simulate(design: String) -> Option<f64> {
+    ///     (!design.is_empty()).then_some(0.5)
+    /// }
+    ///
+    /// /// Only simulations that passed are kept.
+    /// static SIMULATE: Function<(String,), Option<f64>> =
+    ///     Function::new("simulate", &simulate).version("2").keep_if(&|result| result.is_some());
+    /// ```
+    #[must_use]
+    pub const fn keep_if(mut self, predicate: &'static (dyn Fn(&R) -> bool + Send + Sync)) -> Self {
+        self.keep_if = Some(predicate);
+        self
+    }
+
     /// The function's name, as rules and summary show it: of a foreign function the part behind the colon.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -134,6 +177,15 @@ impl<A: 'static, R: 'static> Function<A, R> {
     /// What a call of it needs, its types aside.
     pub(crate) fn callee(&self) -> Callee {
         Callee { name: self.name(), options: self.options() }
+    }
+
+    /// What identifies its results, beside the arguments.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity { version: self.version, parameters: self.parameters }
+    }
+
+    pub(crate) fn keep_predicate(&self) -> Option<KeepIf<R>> {
+        self.keep_if
     }
 
     /// The body, or the full name of one that is elsewhere.
@@ -157,6 +209,13 @@ pub(crate) struct Callee {
     /// As rules and summary know it.
     pub(crate) name: &'static str,
     pub(crate) options: TaskOptions,
+}
+
+/// What identifies the results of a function, beside the arguments.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    pub(crate) version: Option<&'static str>,
+    pub(crate) parameters: &'static [&'static str],
 }
 
 impl<A, R> fmt::Debug for Function<A, R> {

@@ -9,6 +9,7 @@ mod erased;
 mod function;
 mod replace;
 mod site;
+mod worth;
 
 use std::any::{TypeId, type_name};
 use std::collections::BTreeMap;
@@ -23,10 +24,11 @@ pub(crate) use args::Slot;
 pub use args::{Arguments, IntoArg, IntoArguments, Shown};
 pub(crate) use body::{BoxError, Invocation};
 pub(crate) use erased::{Call, Encoded, ErasedCall, ErasedCondition};
-pub(crate) use function::Callee;
 pub use function::Function;
+pub(crate) use function::{Callee, Identity};
 pub use replace::{Condition, Provider};
 pub use site::Site;
+pub(crate) use worth::Worth;
 
 pub(crate) type ActorFactory =
     Arc<dyn Fn(Bytes, TaskContext) -> Result<Box<dyn Actor>> + Send + Sync>;
@@ -48,6 +50,9 @@ impl<B: ?Sized> Clone for Registered<B> {
 pub(crate) struct RegisteredFunction {
     pub(crate) call: Registered<dyn ErasedCall>,
     pub(crate) callee: Callee,
+    pub(crate) identity: Identity,
+    /// The number of parameters.
+    pub(crate) arity: usize,
 }
 
 /// The types of a function, to be compared where they meet at run time.
@@ -121,11 +126,12 @@ impl Registry {
     #[must_use]
     pub fn function<A: Arguments, R: Value>(mut self, function: &Function<A, R>) -> Self {
         let body = match function.body() {
-            Ok(body) => erased::function(body),
+            Ok(body) => erased::function(body, function.keep_predicate()),
             Err(elsewhere) => erased::foreign(elsewhere),
         };
         let call = Registered { body, signature: Signature::of::<A, R>() };
-        let entry = RegisteredFunction { call, callee: function.callee() };
+        let (callee, identity) = (function.callee(), function.identity());
+        let entry = RegisteredFunction { call, callee, identity, arity: A::COUNT };
         let before = Arc::make_mut(&mut self.0).functions.insert(function.name(), entry);
         assert!(before.is_none(), "two functions are registered as `{}`", function.name());
         self
@@ -179,6 +185,14 @@ impl Registry {
     /// The names of the registered functions.
     pub fn function_names(&self) -> impl Iterator<Item = &'static str> {
         self.0.functions.keys().copied()
+    }
+
+    /// Each function with the names of its parameters, where they are known.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = (&'static str, Vec<Option<&str>>)> {
+        self.0.functions.iter().map(|(name, function)| {
+            let known = |index| function.identity.parameters.get(index).copied();
+            (*name, (0..function.arity).map(known).collect())
+        })
     }
 
     pub(crate) fn find_function(&self, name: &str) -> Result<&RegisteredFunction> {

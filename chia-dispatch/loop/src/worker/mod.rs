@@ -1,20 +1,23 @@
 //! The worker's side of every backend: run or replace, keep the result, report.
 
-mod keep;
+mod fingerprint;
+mod persist;
 mod replace;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chia_bypass::{Fingerprint, Usage};
 use chia_dispatch::{Actor, Error, ErrorKind, Host, Job, Result, TaskContext};
 
 use crate::chia::{Chia, current, run};
 use crate::envelope::{Action, Envelope, Reply};
 use crate::outcome::{CacheWrite, Outcome, Source};
-use crate::registry::{Call, Encoded, ErasedCall, Registry, Site};
+use crate::registry::{Call, Encoded, ErasedCall, Registry, Site, Worth};
 use crate::state::ProcessState;
 
 /// What runs the tasks of a program: its [`Registry`], and what the process shares between tasks.
@@ -79,7 +82,7 @@ impl Host for Worker {
         let envelope = Envelope::decode(&job.payload)?;
         let args = envelope.arguments(&job.payload, job.args)?;
         let chia = Chia::in_task(self.registry.clone(), Arc::clone(&self.state), rules, context);
-        let task = Running { function: &job.entry, envelope, args, chia: chia.clone() };
+        let task = Running::new(&job.entry, envelope, args, chia.clone())?;
         current::scope(chia, task.run()).await
     }
 
@@ -100,64 +103,128 @@ struct Running<'a> {
     envelope: Envelope<'a>,
     args: Vec<Bytes>,
     chia: Chia,
+    /// The call's tag: its own, or one made from its arguments.
+    tag: Option<Cow<'a, str>>,
+    /// Made for calls that the cache may keep or replay.
+    fingerprint: Option<Fingerprint>,
 }
 
-/// A value and how it came about, before it is kept.
-struct Made {
+/// A value and how it came about, before it is written.
+struct Produced {
     value: Bytes,
     source: Source,
     took: Duration,
     saved: Duration,
+    /// Whether the function's `keep_if` lets it into the cache.
+    worth: Worth,
+    /// What differs from the recorded result that was served.
+    stale: Option<String>,
+    /// Why nothing was replayed.
+    missed: Option<String>,
+}
+
+impl Produced {
+    fn new(value: Bytes, source: Source, took: Duration) -> Self {
+        Self {
+            value,
+            source,
+            took,
+            saved: Duration::ZERO,
+            worth: Worth::Keep,
+            stale: None,
+            missed: None,
+        }
+    }
+}
+
+impl<'a> Running<'a> {
+    fn new(
+        function: &'a str,
+        envelope: Envelope<'a>,
+        args: Vec<Bytes>,
+        chia: Chia,
+    ) -> Result<Self> {
+        if envelope.from_reached {
+            chia.rules().bypass.set_from_reached();
+        }
+        let tag = envelope.tag.clone();
+        let mut running = Self { function, envelope, args, chia, tag, fingerprint: None };
+        if running.uses_cache() {
+            running.identify()?;
+        }
+        Ok(running)
+    }
+
+    fn uses_cache(&self) -> bool {
+        let replays = matches!(self.envelope.action, Action::Replay { .. });
+        (self.envelope.write || replays) && self.chia.cache().is_some()
+    }
+
+    /// Takes the call's fingerprint and, where the rules ask for it, makes its tag.
+    fn identify(&mut self) -> Result<()> {
+        let identity = self.chia.registry().find_function(self.function)?.identity;
+        let fingerprint = fingerprint::of(identity, &self.args);
+        if self.tag.is_none() && self.envelope.auto_tag {
+            let config = &self.chia.rules().data.config;
+            self.tag = Some(fingerprint::tag(self.function, &fingerprint, config).into());
+        }
+        self.fingerprint = Some(fingerprint);
+        Ok(())
+    }
 }
 
 impl Running<'_> {
     async fn run(mut self) -> Result<Bytes> {
-        let made = self.make().await?;
-        let write = match made.source {
+        let produced = self.produce().await?;
+        let write = match produced.source {
             // Reading it has refreshed it.
             Source::Replayed => CacheWrite::NotAsked,
-            _ if self.envelope.write => Box::pin(self.keep(&made)).await,
+            _ if self.envelope.write => Box::pin(self.persist(&produced)).await,
             _ => CacheWrite::NotAsked,
         };
+        let nested = self.chia.tallies();
         let outcome = Outcome {
-            source: made.source,
-            took: made.took,
-            saved: made.saved,
+            source: produced.source,
+            took: produced.took,
+            saved: produced.saved,
             write,
             node: self.chia.place().map_or_else(String::new, |place| place.node.clone()),
             pid: std::process::id(),
-            nested: self.chia.tallies(),
+            stale: produced.stale,
+            missed: produced.missed,
+            usage: match nested.is_empty() {
+                true => Usage::default(),
+                false => self.chia.rules().bypass.usage(),
+            },
+            nested,
         };
-        Reply::seal(made.value, &outcome)
+        Reply::seal(produced.value, &outcome)
     }
 
     /// What costs I/O anyway is boxed, so that the future of a plain call stays small: all tasks in
     /// flight hold one, and allocators are slower above 1 KiB.
-    async fn make(&mut self) -> Result<Made> {
+    async fn produce(&mut self) -> Result<Produced> {
         match self.envelope.action {
             Action::Run => self.compute().await,
             Action::Provider => Box::pin(self.provide()).await,
             Action::File => Box::pin(self.serve()).await,
             Action::Replay { or_fail } => match Box::pin(self.replay()).await {
-                Ok(made) => Ok(made),
+                Ok(produced) => Ok(produced),
                 Err(miss) if or_fail => Err(miss),
                 Err(miss) => {
                     tracing::debug!(function = self.function, %miss, "runs: nothing to replay");
-                    self.compute().await
+                    let missed = Some(miss.message().to_owned());
+                    Ok(Produced { missed, ..self.compute().await? })
                 }
             },
         }
     }
 
-    async fn compute(&mut self) -> Result<Made> {
+    async fn compute(&mut self) -> Result<Produced> {
         let body = Arc::clone(&self.chia.registry().find_function(self.function)?.call.body);
         let encoded = self.run_body(&*body, None).await?;
-        Ok(Made {
-            value: encoded.value,
-            source: Source::Ran,
-            took: encoded.took,
-            saved: Duration::ZERO,
-        })
+        let produced = Produced::new(encoded.value, Source::Ran, encoded.took);
+        Ok(Produced { worth: encoded.worth, ..produced })
     }
 
     /// Runs a function or, with a call context, a provider.

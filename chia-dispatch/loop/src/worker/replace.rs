@@ -1,13 +1,17 @@
 //! What stands in for a computation: a provider, a recorded file, the cached value.
 
+use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
+use chia_bypass::Freshness;
+use chia_cache::Facts;
 use chia_dispatch::{Error, ErrorKind, Result};
+use chia_services::CacheClient;
 use chia_services::codec::{self, Blob};
 
-use super::{Made, Running};
+use super::{Produced, Running, fingerprint};
 use crate::chia::check_signature;
 use crate::outcome::Source;
 use crate::registry::Signature;
@@ -15,7 +19,7 @@ use crate::ruleset::{Replacement, lookup};
 
 impl Running<'_> {
     /// Asks the provider that the rules select (R6).
-    pub(super) async fn provide(&mut self) -> Result<Made> {
+    pub(super) async fn provide(&mut self) -> Result<Produced> {
         let rules = self.chia.rules();
         let selected = match lookup(&rules.data.replacements, self.function) {
             Some(Replacement::Provider(selected)) => selected,
@@ -26,12 +30,7 @@ impl Running<'_> {
         let site = self.chia.site(self.function, self.envelope.tag.as_deref(), &selected.capture);
         let provider = Arc::clone(&provider.body);
         let encoded = self.run_body(&*provider, Some(site)).await?;
-        Ok(Made {
-            value: encoded.value,
-            source: Source::Provider,
-            took: encoded.took,
-            saved: Duration::ZERO,
-        })
+        Ok(Produced::new(encoded.value, Source::Provider, encoded.took))
     }
 
     fn check(&self, provides: Signature, name: &str) -> Result<()> {
@@ -41,7 +40,7 @@ impl Running<'_> {
 
     /// Serves the file that the rules name (R7), as text or, where the function returns a [`Blob`],
     /// as bytes.
-    pub(super) async fn serve(&mut self) -> Result<Made> {
+    pub(super) async fn serve(&mut self) -> Result<Produced> {
         let start = Instant::now();
         let rules = self.chia.rules();
         let path = rules.data.config.bypass(self.function).and_then(|rule| rule.data());
@@ -61,46 +60,66 @@ impl Running<'_> {
             );
             return Err(Error::new(ErrorKind::DataFile, message));
         };
-        Ok(Made { value, source: Source::File, took: start.elapsed(), saved: Duration::ZERO })
+        Ok(Produced::new(value, Source::File, start.elapsed()))
     }
 
-    /// The cached value; any reason not to have it is a miss (R11, R21). What a user should hear of,
-    /// a cache that fails or a value of another type, is told.
-    pub(super) async fn replay(&self) -> Result<Made> {
+    /// The cached value; any reason not to have it is a miss (R11, R21). Warns of what a user can
+    /// mend: a cache that fails, a value of another type.
+    pub(super) async fn replay(&self) -> Result<Produced> {
         let start = Instant::now();
-        let tag = self.envelope.tag.as_deref();
-        let miss = |why: &dyn std::fmt::Display| {
-            let message = format!("nothing to replay for `{}`: {why}", tag.unwrap_or("no tag"));
-            Error::new(ErrorKind::ReplayMiss, message)
+        let (Some(tag), Some(cache)) = (self.tag.as_deref(), self.chia.cache()) else {
+            return Err(self.miss(&"the call has no tag, or the loop no cache"));
         };
-        let told = |why: &dyn std::fmt::Display| {
-            tracing::warn!(function = self.function, tag, "nothing is replayed: {why}");
-            miss(why)
-        };
-        let (Some(tag), Some(cache)) = (tag, self.chia.cache()) else {
-            return Err(miss(&"the call has no tag, or the loop no cache"));
-        };
+        let (value, facts) = self.look_up(&cache, tag).await?;
+        let body = &self.chia.registry().find_function(self.function)?.call.body;
+        body.check(&value).map_err(|error| self.warn_miss(&error))?;
+        let stale = self.compare(&facts)?;
+        let produced = Produced::new(value, Source::Replayed, start.elapsed());
+        let saved = facts.compute_time.unwrap_or_default();
+        Ok(Produced { saved, stale, ..produced })
+    }
+
+    /// Reads the entry, within the time that the loop allows.
+    async fn look_up(&self, cache: &CacheClient, tag: &str) -> Result<(Bytes, Facts)> {
         let breaker = &self.chia.state().breaker;
         if breaker.is_open() {
-            return Err(miss(&"the cache is left alone after repeated time-outs"));
+            return Err(self.miss(&"the cache is not asked for a while after repeated time-outs"));
         }
-        let patience = self.chia.rules().data.write_timeout;
-        let cache = cache.within(patience);
-        let found = tokio::time::timeout(patience, cache.replay(tag, self.function)).await;
+        let timeout = self.chia.rules().data.write_timeout;
+        let cache = cache.clone().within(timeout);
+        let found = tokio::time::timeout(timeout, cache.replay(tag, self.function)).await;
         breaker.note(found.is_err());
-        let (value, facts): (Bytes, _) = match found {
-            Ok(Ok(Ok(found))) => found,
-            Ok(Ok(Err(why))) => return Err(miss(&why)),
-            Ok(Err(error)) => return Err(told(&error)),
-            Err(_) => return Err(told(&"the cache did not answer in time")),
+        match found {
+            Ok(Ok(Ok(found))) => Ok(found),
+            Ok(Ok(Err(why))) => Err(self.miss(&why)),
+            Ok(Err(error)) => Err(self.warn_miss(&error)),
+            Err(_) => Err(self.warn_miss(&"the cache did not answer in time")),
+        }
+    }
+
+    /// What differs between the call and the recorded one; an error where the rules forbid to serve
+    /// the difference (R27).
+    fn compare(&self, facts: &Facts) -> Result<Option<String>> {
+        let Some(print) = &self.fingerprint else {
+            return Ok(None);
         };
-        let body = &self.chia.registry().find_function(self.function)?.call.body;
-        body.check(&value).map_err(|error| told(&error))?;
-        Ok(Made {
-            value,
-            source: Source::Replayed,
-            took: start.elapsed(),
-            saved: facts.compute_time.unwrap_or_default(),
-        })
+        let rules = self.chia.rules();
+        let (freshness, serve) = fingerprint::compare(self.function, print, facts, &rules.data);
+        match freshness {
+            _ if !serve => Err(self.miss(&freshness)),
+            Freshness::Stale(_) => Ok(Some(freshness.to_string())),
+            Freshness::Same | Freshness::Unknown => Ok(None),
+        }
+    }
+
+    fn miss(&self, why: &dyn fmt::Display) -> Error {
+        let tag = self.tag.as_deref().unwrap_or("no tag");
+        Error::new(ErrorKind::ReplayMiss, format!("nothing to replay for `{tag}`: {why}"))
+    }
+
+    fn warn_miss(&self, why: &dyn fmt::Display) -> Error {
+        let tag = self.tag.as_deref();
+        tracing::warn!(function = self.function, tag, "nothing is replayed: {why}");
+        self.miss(why)
     }
 }

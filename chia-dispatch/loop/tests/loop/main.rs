@@ -10,4 +10,5 @@ mod door;
 mod files;
 mod nested;
 mod program;
+mod still_right;
 mod summary;

@@ -5,6 +5,7 @@
 //! and with 64-bit lengths. Format: the documentation of CPython's `Lib/pickletools.py`.
 
 mod blob;
+mod canonical;
 mod wide;
 
 use std::any::Any;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use blob::Blob;
+pub use canonical::{canonical, to_text};
 
 use chia_dispatch::{Error, ErrorKind, Result};
 
