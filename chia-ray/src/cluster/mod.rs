@@ -5,6 +5,7 @@
 
 mod guard;
 mod node;
+mod processes;
 
 use std::fs;
 use std::net::TcpListener;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use chia_dispatch::{CPU, GPU, MEMORY, Resources, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::processes::{self, Process};
 use super::{HOST, NodeSpec, unavailable};
 
 /// Ray takes 5 to 10 seconds on a quiet machine.
@@ -66,8 +67,12 @@ impl Node {
         }
     }
 
-    /// Ends the node with everything on it, as if the machine was told to go.
+    /// Ends the node with everything on it, as if the machine was shut down.
+    ///
+    /// The agents of a raylet lead groups of their own, and outlive it until they notice. So all that is
+    /// below the node is noted before the first signal, while each process still has its parent.
     pub(super) fn stop(mut self) {
+        let below = processes::below(self.0.id());
         self.signal(Signal::TERM);
         let start = Instant::now();
         while matches!(self.0.try_wait(), Ok(None)) && start.elapsed() < STOP {
@@ -75,6 +80,7 @@ impl Node {
         }
         self.signal(Signal::KILL);
         self.0.wait().ok();
+        below.iter().for_each(Process::kill);
     }
 
     /// Waits until it ends.

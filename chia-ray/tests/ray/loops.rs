@@ -248,7 +248,7 @@ async fn prints_reach_the_terminal() -> Result<()> {
 }
 
 async fn a_private_cluster_goes_away() -> Result<()> {
-    let own = RayOptions::private(Resources::from([("cpu", 1.0)]));
+    let own = RayOptions::private(Resources::from([("cpu", 1.0), ("memory", 1e9)]));
     let ray = RayBackend::connect(own).await?;
     let chia = Chia::builder(registry()).backend(Arc::new(ray)).start().await?;
     let (_, worker) =

@@ -70,6 +70,10 @@ def main() -> None:
     except Refused as refused:
         channel.send(_wire.ERROR, 0, refused.form())
         return
+    except Exception as error:
+        text = f"Ray cannot be used: {type(error).__name__}: {error}"
+        channel.send(_wire.ERROR, 0, Refused("unavailable", text).form())
+        raise
     deadline.cancel()
     _serve(channel, config)
 
@@ -119,9 +123,13 @@ def _connect(config: dict[str, Any]) -> None:
             address="local",
             num_cpus=resources.pop("cpu", None),
             num_gpus=resources.pop("gpu", None),
-            resources=resources,
             include_dashboard=False,
         )
+        # Ray refuses it among the other resources, and takes whole bytes only.
+        memory = resources.pop("memory", None)
+        if memory is not None:
+            options["_memory"] = int(memory)
+        options["resources"] = resources
     else:
         _greet(address)
         options["address"] = address

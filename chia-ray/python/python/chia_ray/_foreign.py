@@ -133,13 +133,13 @@ def _scope_of(shared: Shared | None) -> Scope:
     """A scope with the rules of the loop in Rust."""
     if shared is None:
         return Scope()
-    state, rules, site = _brought(shared)
+    state, rules, site = _brought(shared.content())
     return Scope(Bypass._brought(state, rules), None if site is None else Cache(site, rules))
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def _brought(shared: Shared) -> tuple[BypassState, _native.Rules, Site | None]:
-    loop = json.loads(ray.get(shared.content[0]))
+def _brought(content: bytes) -> tuple[BypassState, _native.Rules, Site | None]:
+    loop = json.loads(content)
     providers = {function: _replacement(function, how) for function, how in loop["replacements"].items()}
     conditions: dict[str, Callable[..., Any]] = {
         function: OnlyInRust("condition", chosen["name"]) for function, chosen in loop["conditions"].items()

@@ -1,7 +1,7 @@
 """``python -m chia_ray._guard FOLDER``: ends a cluster once its owner has closed our stdin, or has died.
 
-The cluster is every process whose environment names a path in FOLDER, with all below it. FOLDER is
-removed as well. A byte on stdout says that we are there.
+The cluster is every process whose environment names a path in FOLDER or that has a file of FOLDER open,
+with all below it. FOLDER is removed as well. A byte on stdout says that we are there.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ def _end(mark: bytes) -> None:
     known: set[int] = set()
     beyond: set[int] = set()
     while time.monotonic() < deadline:
-        # Some of Ray's daemons overwrite their environment, so we remember who was below whom.
+        # Some of Ray's daemons overwrite their environment, and lose their parent when a node is killed:
+        # they have logs open, and we remember who was below whom.
         parents = _parents()
-        known |= {pid for pid in parents if mark in _environment(pid)}
+        known |= {pid for pid in parents if mark in _environment(pid) or _has_open(pid, mark)}
         known |= {pid for pid in parents if _is_below(pid, known, parents)}
         left = (known & parents.keys()) - beyond
         if not left:
@@ -72,6 +73,17 @@ def _environment(pid: int) -> bytes:
         return Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return b""
+
+
+def _has_open(pid: int, mark: bytes) -> bool:
+    """Whether a process has a file open whose path starts so."""
+    folder = f"/proc/{pid}/fd".encode()
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                if os.readlink(folder + b"/" + name).startswith(mark):
+                    return True
+    return False
 
 
 def _is_below(pid: int, above: set[int], parents: dict[int, int]) -> bool:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -15,7 +16,7 @@ from chia_ray import _attempts, _nodes, _wire
 from chia_ray._actors import actor_class
 from chia_ray._errors import ChiaError, to_wire
 from chia_ray._options import actor_options, namespace_of, task_options
-from chia_ray._program import Program, Shared
+from chia_ray._program import NO_SHARED, Program, Shared
 from chia_ray._wire import Channel, Frame
 
 Outcome: TypeAlias = bytes | BaseException
@@ -23,6 +24,8 @@ Object: TypeAlias = "ray.ObjectRef[bytes] | BaseException"
 Done: TypeAlias = Callable[[Outcome], None]
 
 _PREPARED = 4096
+# So many shared blobs are kept; the client counts on half of them.
+_SHARED = 128
 # Seconds until a killed actor counts as gone in any case.
 _KILL = 10.0
 # Seconds until an actor has been told of a cancellation, at most.
@@ -42,14 +45,16 @@ class Requests(ABC):
         self.channel = channel
         self._objects: dict[int, Object] = {}
         self._actors: dict[int, Any] = {}
+        # Actors whose constructors run: what to kill if they are released before they are there.
+        self._unmade: dict[int, Any] = {}
         # Of which actor a call was made, by the number of its result.
         self._called: dict[int, int] = {}
         self._gets: dict[int, set[int]] = {}
-        self._shared: dict[bytes, Shared | None] = {b"": None}
-        self._functions: dict[tuple[bytes, bool], Any] = {}
+        self._shared: OrderedDict[bytes, Shared] = OrderedDict()
+        self._functions: dict[bool, Any] = {}
         self._counter: Any = None
         self._silent: set[int] = set()
-        self._prepared: dict[tuple[bytes, bytes], Callable[..., Any]] = {}
+        self._prepared: dict[bytes, Callable[..., Any]] = {}
         self._serve: dict[int, Callable[[Frame], None]] = {
             _wire.SUBMIT: self._submit,
             _wire.PUT: self._put,
@@ -70,8 +75,11 @@ class Requests(ABC):
         """Calls ``done`` with the value or the error of an object, once it is there."""
 
     def know(self, shared: Shared) -> None:
-        """Makes a shared blob known that came another way than over the socket."""
-        self._shared.setdefault(shared.hash, shared)
+        """Makes a shared blob known, as the last one that crossed the socket."""
+        self._shared[shared.hash] = shared
+        self._shared.move_to_end(shared.hash)
+        while len(self._shared) > _SHARED:
+            self._shared.popitem(last=False)
 
     def handle(self, frame: Frame) -> None:
         """Serves one request. What goes wrong is the answer, or the error of the new object."""
@@ -95,34 +103,31 @@ class Requests(ABC):
         hash, at = _wire.read_blob(body, 0)
         options, at = _wire.read_blob(body, at)
         ids, at = _wire.read_ids(body, at)
-        key = (hash, options)
-        call = self._prepared.get(key) or self._prepare(key)
-        self._objects[frame.id] = call(body[at + 4 :], *self._args(ids))
+        call = self._prepared.get(options) or self._prepare(options)
+        shared = self._shared[hash] if hash else NO_SHARED
+        self._objects[frame.id] = call(*shared.order(body[at + 4 :]), *self._args(ids))
 
-    def _prepare(self, key: tuple[bytes, bytes]) -> Callable[..., Any]:
-        """The remote function of a shared blob with its options, kept for the next call."""
-        hash, options = key[0], json.loads(key[1])
+    def _prepare(self, raw: bytes) -> Callable[..., Any]:
+        """The remote function with the options of a task, kept for the next call."""
+        options = json.loads(raw)
         if len(self._prepared) >= _PREPARED:
             self._prepared.clear()
-        function = self._function(hash, options["retries"] > 0)
+        function = self._function(options["retries"] > 0)
         call = function.options(**task_options(options, self.program)).remote
-        self._prepared[key] = call
+        self._prepared[raw] = call
         return call  # type: ignore[no-any-return]
 
-    def _function(self, hash: bytes, counted: bool) -> Any:
-        """The remote function of a shared blob."""
+    def _function(self, counted: bool) -> Any:
+        """The remote function of the program."""
         from chia_ray._trampoline import counted_function, remote_function
 
-        function = self._functions.get((hash, counted))
-        if function is not None:
-            return function
-        if counted:
-            self._counter = self._counter or _attempts.counter()
-            function = counted_function(self.program, self._shared[hash], self._counter)
-        else:
-            function = remote_function(self.program, self._shared[hash])
-        self._functions[hash, counted] = function
-        return function
+        if counted not in self._functions:
+            if counted:
+                self._counter = _attempts.counter()
+                self._functions[True] = counted_function(self.program, self._counter)
+            else:
+                self._functions[False] = remote_function(self.program)
+        return self._functions[counted]
 
     def _args(self, ids: Any) -> list[ray.ObjectRef[bytes]]:
         refs = []
@@ -217,13 +222,15 @@ class Requests(ABC):
     def _release(self, frame: Frame) -> None:
         self._objects.pop(frame.id, None)
         self._called.pop(frame.id, None)
+        unmade = self._unmade.pop(frame.id, None)
         self._actors.pop(frame.id, None)
         self._silent.discard(frame.id)
+        if unmade is not None:
+            ray.kill(unmade)
 
     def _share(self, frame: Frame) -> None:
         hash = frame.body[:16]
-        if hash not in self._shared:
-            self._shared[hash] = Shared(hash, (ray.put(frame.body[16:]),))
+        self.know(self._shared.get(hash) or Shared.of(hash, frame.body[16:]))
 
     def _actor(self, frame: Frame) -> None:
         raw, at = _wire.read_blob(frame.body, 0)
@@ -232,12 +239,20 @@ class Requests(ABC):
         options = actor_options(spec, self.program)
         handle = actor_class(self.program, spec["kind"]).options(**options).remote(job)
 
+        # Others may hold one that has a name.
+        self._unmade[frame.id] = None if spec["name"] else handle
+
         def done(outcome: Outcome) -> None:
-            if isinstance(outcome, BaseException):
+            self._actors[frame.id] = handle
+            if frame.id not in self._unmade:
+                # It was released meanwhile.
+                self._actors.pop(frame.id, None)
+            elif isinstance(outcome, BaseException):
+                self._actors.pop(frame.id, None)
                 self._kill(frame.id, handle, outcome)
             else:
-                self._actors[frame.id] = handle
                 self.answer(frame.id, outcome)
+            self._unmade.pop(frame.id, None)
 
         self.when_done(handle.ready.remote(), done)
 

@@ -27,10 +27,9 @@ _PAUSE_MIN, _PAUSE_MAX = 0.001, 0.05
 _SURE = 64
 
 
-def run_task(
-    program: Program, shared: Shared | None, job: bytes, args: Sequence[bytes], attempt: int = 0
-) -> bytes:
+def run_task(program: Program, order: bytes, given: Sequence[Any], attempt: int = 0) -> bytes:
     """Runs a task in this worker's process of the program, which stays for the next one."""
+    shared, job, args = Shared.brought(order, given)
     child = TaskChild.of_this_process(program)
     with _told_of_cancellation() as cancelled:
         return child.run(shared, job, args, attempt, cancelled)
@@ -138,7 +137,7 @@ class TaskChild(Child):
         self._requests.know(shared)
         if shared.hash not in self._known:
             self._known = [*self._known[1 - _SURE :], shared.hash]
-            self.channel.send(_wire.SHARE, 0, shared.hash, ray.get(shared.content[0]))
+            self.channel.send(_wire.SHARE, 0, shared.hash, shared.content())
         return shared.hash
 
     def _serve(self, id: int, is_over: Callable[[], bool]) -> Frame | None:
@@ -191,25 +190,25 @@ def _value(ref: ray.ObjectRef[bytes]) -> Outcome:
         return error
 
 
-def counted_function(program: Program, shared: Shared | None, counter: Any) -> Any:
+def counted_function(program: Program, counter: Any) -> Any:
     """As :func:`remote_function`, for tasks that may be tried again."""
 
-    def chia_task(job: bytes, *args: bytes) -> bytes:
+    def chia_task(order: bytes, *args: Any) -> bytes:
         from chia_ray import _attempts
         from chia_ray._trampoline import run_task
 
         with _attempts.counted(counter) as attempt:
-            return run_task(program, shared, job, args, attempt)
+            return run_task(program, order, args, attempt)
 
     return ray.remote(chia_task)
 
 
-def remote_function(program: Program, shared: Shared | None) -> Any:
+def remote_function(program: Program) -> Any:
     """The Ray function that runs a program's tasks. It travels once, its calls are one blob each."""
 
-    def chia_task(job: bytes, *args: bytes) -> bytes:
+    def chia_task(order: bytes, *args: Any) -> bytes:
         from chia_ray._trampoline import run_task
 
-        return run_task(program, shared, job, args)
+        return run_task(program, order, args)
 
     return ray.remote(chia_task)

@@ -171,7 +171,8 @@ def test_anything_can_be_dispatched_and_any_actor_wrapped() -> None:
     assert get(from_worker.chia_remote(made)) == 7
     assert get(ChiaCallRemote(add, 1, 2)) == 3
     assert get(ChiaCallRemote(raw.add, 1)) == 4
-    assert get(ChiaCallRemote(len, [1, 2])) == 2
+    with pytest.raises(TypeError, match="decorate it with @ChiaFunction"):
+        ChiaCallRemote(len, [1, 2])
     ray.kill(made.actor)
     with pytest.raises(ray.exceptions.RayActorError):
         repeated(lambda: get(made.add.remote(1)))

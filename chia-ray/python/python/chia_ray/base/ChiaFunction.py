@@ -323,14 +323,11 @@ def ChiaFunction(function: Any = None, /, **options: Any) -> Any:  # noqa: N802
 
 
 def ChiaCallRemote(function: Any, /, *args: Any, **kwargs: Any) -> Any:  # noqa: N802
-    """Dispatches a call of anything that can be: a ChiaFunction, a Ray function, an actor's method, or a
-    plain function. Returns a Ray ObjectRef.
-    """
-    if hasattr(function, "chia_remote"):
-        return function.chia_remote(*args, **kwargs)
-    if hasattr(function, "remote"):
-        return function.remote(*args, **kwargs)
-    return RemoteFunction(function, {}).chia_remote(*args, **kwargs)
+    """Dispatches a call of a ChiaFunction, a Ray function, or an actor's method. Returns a Ray ObjectRef."""
+    call = getattr(function, "chia_remote", None) or getattr(function, "remote", None)
+    if call is None:
+        raise TypeError(f"{function!r} cannot be dispatched: decorate it with @ChiaFunction()")
+    return call(*args, **kwargs)
 
 
 def __getattr__(name: str) -> Any:

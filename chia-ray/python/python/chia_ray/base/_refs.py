@@ -112,7 +112,8 @@ def chia_cancel(ref: Any, force: bool = False) -> None:
 
 def _values(refs: list[Any], timeout: float | None, options: dict[str, bool]) -> list[Any]:
     pending = [ref for ref in refs if not isinstance(ref, Answer)]
-    fetched = iter(ray.get(pending, timeout=timeout, **options))
+    # Ray would start a cluster to get nothing.
+    fetched = iter(ray.get(pending, timeout=timeout, **options) if pending else ())
     return [ref.value() if isinstance(ref, Answer) else next(fetched) for ref in refs]
 
 
