@@ -21,6 +21,10 @@ pub(crate) const RAY: &str = "2.60.0";
 /// Every supported Ray version, the pinned one first.
 pub(crate) const RAYS: [&str; 2] = [RAY, "2.54.0"];
 
+/// The Python original that our package is tested beside, and the Ray that it needs.
+const ORIGINAL: &str = "2.0.1";
+const ORIGINAL_RAY: &str = "2.54.0";
+
 /// What the tests of the Python package need besides Ray.
 const TEST_TOOLS: [&str; 3] = ["numpy", "pytest==9.2.0", "pytest-timeout==2.4.0"];
 /// What builds and checks the Python package.
@@ -77,6 +81,18 @@ fn install(
     let wheel = build_wheel(shell, package, python, profile)?;
     let args = ["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps"];
     shell.run(Command::new(program).args(args).arg(wheel))
+}
+
+/// The Python of an environment with our wheel beside the Python original, and the Ray that it pins.
+pub(crate) fn with_original(shell: &Shell, python: &Interpreter) -> anyhow::Result<PathBuf> {
+    let folder = root().join(format!("chialoops-py3.{}", python.minor));
+    let mut wanted = vec![format!("chialoops=={ORIGINAL}"), format!("ray=={ORIGINAL_RAY}")];
+    wanted.extend(TEST_TOOLS.map(String::from));
+    let program = make(shell, &folder, python, &wanted)?;
+    let wheel = wheel(shell, RAY, python)?;
+    let args = ["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps"];
+    shell.run(Command::new(&program).args(args).arg(wheel))?;
+    Ok(program)
 }
 
 /// The wheel of our package, built from the sources as they are.

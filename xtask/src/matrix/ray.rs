@@ -3,6 +3,7 @@
 //!
 //! * `chia-ray/tests` run with `CHIA_RAY_PYTHON`, the Python of the environment, and may not skip;
 //! * `chia-ray/python/tests/unit` needs no cluster, `chia-ray/python/tests/cluster` starts its own;
+//! * `chia-ray/python/tests/compat` runs the original's own tests on our engine, and has a short form;
 //! * `chia-ray/python/tests/install` installs `CHIA_WHEEL` beside the original from the registry.
 
 use std::path::Path;
@@ -31,6 +32,8 @@ pub(crate) fn cells(packages: &[Package]) -> Vec<Cell> {
     if let Some(package) = venv::package() {
         cells.push(lint(&package, first));
         cells.extend(pytest(&package, "install", RAY, first));
+        cells.push(compatibility(&package, first, "-short", &["-m", "not long"]));
+        cells.push(compatibility(&package, first, "", &[]).slow_if(true));
         for python in &pythons {
             cells.extend(pytest(&package, "unit", RAY, python).map(|c| c.slow_if(python != first)));
         }
@@ -92,6 +95,27 @@ fn pytest(
             Ok(Verdict::Pass(format!("{passed} tests")))
         })
     })
+}
+
+/// The tests beside the Python original, its own test modules among them.
+fn compatibility(
+    package: &Path,
+    python: &Interpreter,
+    form: &str,
+    args: &'static [&'static str],
+) -> Cell {
+    let folder = package.join("tests/compat");
+    let python = python.clone();
+    let cell = Cell::new(format!("{CRATE}/python-compat{form}"), move |shell| {
+        let program = venv::with_original(shell, &python)?;
+        let mut pytest = Command::new(program);
+        pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).args(args).arg(&folder);
+        shell.run(pytest.env("PYTHONDONTWRITEBYTECODE", "1"))?;
+        let passed = passed(&shell.text());
+        anyhow::ensure!(passed > 0, "no test ran");
+        Ok(Verdict::Pass(format!("{passed} tests")))
+    });
+    cell.backend("ray")
 }
 
 /// Format, lints and types of the Python code.
