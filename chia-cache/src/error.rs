@@ -28,6 +28,20 @@ pub enum ErrorKind {
         /// The format number found.
         found: u32,
     },
+    /// This handle no longer owns the directory: it was removed, taken over, or inherited by a fork.
+    NotOwner {
+        /// How the ownership was lost, and what to do.
+        why: String,
+    },
+    /// Pinned entries leave no room for the value.
+    Pinned,
+    /// The budget would evict more than a tenth of the entries, and shrinking was not allowed.
+    Shrink {
+        /// How many entries would go.
+        entries: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
     /// What is on disk does not make sense.
     Corrupt,
     /// The tag is too long to be kept.
@@ -107,6 +121,16 @@ impl fmt::Display for Error {
                 f,
                 "cannot {doing} {path}: it has format {found} and this version reads up to {}; use a newer chia-cache",
                 crate::FORMAT_VERSION
+            ),
+            ErrorKind::NotOwner { why } => write!(f, "cannot {doing} {path}: {why}"),
+            ErrorKind::Pinned => write!(
+                f,
+                "cannot {doing} {path}: pinned entries leave no room; unpin some, or raise the budget"
+            ),
+            ErrorKind::Shrink { entries, bytes } => write!(
+                f,
+                "cannot {doing} {path}: the budget would evict {entries} entries ({}); allow it with `allow_shrink`, or raise the budget",
+                crate::ByteSize::new(*bytes)
             ),
             ErrorKind::Corrupt => write!(f, "cannot {doing} {path}: the contents are damaged"),
             ErrorKind::Tag => write!(

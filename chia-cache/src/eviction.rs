@@ -1,9 +1,9 @@
-//! Who goes next when room is needed: the least recently used entries, oldest first.
+//! What goes next when room is needed: the least recently used entries, oldest first. Pinned entries stay.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use crate::index::IndexError;
+use crate::index::{IndexError, Snapshot, is_damage};
 use crate::live::LiveView;
 use crate::memtable::{Seen, Tag};
 use crate::meta::Meta;
@@ -12,16 +12,19 @@ use crate::sync::lock;
 /// How many candidates are fetched from the index at a time.
 const BATCH: usize = 256;
 
-/// The most evicted of one log record.
+/// The most entries that one log record evicts.
 const MAX_AT_ONCE: usize = 4096;
 
-/// An entry that has to go.
+/// The most bytes of their tags, but for the last.
+const MAX_TAG_BYTES: usize = 1024 * 1024;
+
+/// An entry that is to go.
 pub(crate) type Candidate = (Tag, Arc<Meta>);
 
 /// A cursor over the LRU order: the index first, then the sealed memtable, then the active one.
 #[derive(Debug, Default)]
 pub(crate) struct EvictionCursor {
-    turn: u64,
+    version: u64,
     queue: VecDeque<String>,
     next: u64,
     index_done: bool,
@@ -29,64 +32,79 @@ pub(crate) struct EvictionCursor {
 }
 
 impl EvictionCursor {
-    /// Picks entries other than `spare` until `need` bytes are free. May pick fewer than needed.
+    /// Picks entries other than `spare` until `need` bytes are free or one record is full.
     pub(crate) fn pick(
         &mut self,
-        table: &Mutex<LiveView>,
+        live: &Mutex<LiveView>,
         spare: Option<&str>,
         need: u64,
     ) -> Result<Vec<Candidate>, IndexError> {
-        let turn = lock(table).turn;
-        if turn != self.turn {
-            *self = Self { turn, ..Self::default() };
+        let version = lock(live).version;
+        if version != self.version {
+            *self = Self { version, ..Self::default() };
         }
-        let mut picked = Picked { spare, need, freed: 0, evicted: Vec::new() };
-        while !picked.enough() && !self.index_done {
-            self.take_from_index(table, &mut picked)?;
+        let mut picked = Picked { spare, need, freed: 0, tag_bytes: 0, entries: Vec::new() };
+        while !picked.is_enough() && !self.index_done {
+            self.take_from_index(live, &mut picked)?;
         }
-        if !picked.enough() {
-            self.take_from_sealed(&lock(table), &mut picked);
+        if !picked.is_enough() {
+            self.take_from_sealed(&lock(live), &mut picked);
         }
-        if !picked.enough() {
-            take_from_active(&lock(table), &mut picked);
+        if !picked.is_enough() {
+            take_from_active(&lock(live), &mut picked);
         }
-        Ok(picked.evicted)
+        Ok(picked.entries)
     }
 
     fn take_from_index(
         &mut self,
-        table: &Mutex<LiveView>,
+        live: &Mutex<LiveView>,
         picked: &mut Picked<'_>,
     ) -> Result<(), IndexError> {
-        let base = Arc::clone(&lock(table).base);
+        let base = Arc::clone(&lock(live).base);
         if self.queue.is_empty() {
-            let (tags, next) = base.oldest(self.next, BATCH)?;
-            self.index_done = tags.is_empty();
-            self.next = next;
-            self.queue = tags.into();
+            self.fetch(&base)?;
         }
         while let Some(tag) = self.queue.front() {
-            if picked.enough() {
+            if picked.is_enough() {
                 break;
             }
             // The entry that is being written is passed over, not dropped: the write may fail.
-            let alive = Some(&**tag) != picked.spare && !lock(table).overrides_base(tag);
-            if let (true, Some(meta)) = (alive, base.meta(tag)?) {
-                picked.take(tag.as_str().into(), Arc::new(meta));
+            let alive = Some(&**tag) != picked.spare && !lock(live).overrides_base(tag);
+            if alive {
+                match base.meta(tag) {
+                    Ok(Some(meta)) => picked.take(tag.as_str().into(), Arc::new(meta)),
+                    Ok(None) => {}
+                    // A damaged row frees nothing, and must not end all eviction.
+                    Err(e) if is_damage(&e) => {}
+                    Err(e) => return Err(e),
+                }
             }
             self.queue.pop_front();
         }
         Ok(())
     }
 
-    fn take_from_sealed(&mut self, table: &LiveView, picked: &mut Picked<'_>) {
-        let Some(sealed) = &table.sealed else { return };
+    fn fetch(&mut self, base: &Snapshot) -> Result<(), IndexError> {
+        let (tags, next) = match base.oldest(self.next, BATCH) {
+            Err(e) if is_damage(&e) => (Vec::new(), self.next),
+            fetched => fetched?,
+        };
+        // In a damaged index the order may go back.
+        self.index_done = tags.is_empty() || next <= self.next;
+        self.next = next;
+        self.queue = tags.into();
+        Ok(())
+    }
+
+    fn take_from_sealed(&mut self, live: &LiveView, picked: &mut Picked<'_>) {
+        let Some(sealed) = &live.sealed else { return };
         for (tag, slot) in sealed.memtable.oldest_first().skip(self.sealed_at) {
-            if picked.enough() {
+            if picked.is_enough() {
                 return;
             }
             self.sealed_at += 1;
-            if Some(&**tag) != picked.spare && matches!(table.active.see(tag), Seen::Unknown) {
+            if Some(&**tag) != picked.spare && matches!(live.active.see(tag), Seen::Unknown) {
                 picked.take(Arc::clone(tag), Arc::clone(&slot.meta));
             }
         }
@@ -98,9 +116,9 @@ impl EvictionCursor {
     }
 }
 
-fn take_from_active(table: &LiveView, picked: &mut Picked<'_>) {
-    for (tag, slot) in table.active.oldest_first() {
-        if picked.enough() {
+fn take_from_active(live: &LiveView, picked: &mut Picked<'_>) {
+    for (tag, slot) in live.active.oldest_first() {
+        if picked.is_enough() {
             return;
         }
         if Some(&**tag) != picked.spare {
@@ -113,16 +131,22 @@ struct Picked<'a> {
     spare: Option<&'a str>,
     need: u64,
     freed: u64,
-    evicted: Vec<Candidate>,
+    tag_bytes: usize,
+    entries: Vec<Candidate>,
 }
 
 impl Picked<'_> {
-    fn enough(&self) -> bool {
-        self.freed >= self.need || self.evicted.len() >= MAX_AT_ONCE
+    fn is_enough(&self) -> bool {
+        self.freed >= self.need
+            || self.entries.len() >= MAX_AT_ONCE
+            || self.tag_bytes >= MAX_TAG_BYTES
     }
 
     fn take(&mut self, tag: Tag, meta: Arc<Meta>) {
-        self.freed += meta.cost(&tag);
-        self.evicted.push((tag, meta));
+        if !meta.pinned {
+            self.freed += meta.cost(&tag);
+            self.tag_bytes += tag.len();
+            self.entries.push((tag, meta));
+        }
     }
 }

@@ -278,6 +278,7 @@ pub struct Entry {
 
 /// The answer to a replay.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a hit is the common case, and is moved once")]
 pub enum Replay {
     /// The function's own value is here.
     Hit(Entry),

@@ -16,6 +16,7 @@ mod memtable;
 mod meta;
 mod options;
 mod owner;
+mod paths;
 pub mod pickle;
 mod quarantine;
 mod recovery;

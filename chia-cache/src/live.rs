@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::index::Snapshot;
+use crate::index::{Snapshot, Totals};
 use crate::memtable::{Memtable, Seen, Slot, Tag, Touch};
 use crate::meta::Meta;
 
@@ -14,11 +14,20 @@ pub(crate) struct Sealed {
     pub(crate) memtable: Memtable,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
-    /// The log that holds its changes.
+    pub(crate) pinned: u64,
+    pub(crate) at: Checkpoint,
+}
+
+/// What a checkpoint reaches to.
+#[derive(Clone, Debug)]
+pub(crate) struct Checkpoint {
+    /// The log that the index will have caught up with.
     pub(crate) epoch: u64,
-    /// The end of that log, as a position of the commits.
+    /// The end of that log, as a position of the group commit.
     pub(crate) position: u64,
-    /// Files it names that must be made durable before it is checkpointed.
+    /// No file of a generation below this is being written.
+    pub(crate) settled: u64,
+    /// Files that must be made durable first.
     pub(crate) unsynced: Vec<String>,
 }
 
@@ -30,16 +39,22 @@ pub(crate) struct LiveView {
     pub(crate) base: Arc<Snapshot>,
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
+    /// Bytes of pinned entries.
+    pub(crate) pinned: u64,
     /// Goes up whenever a memtable moves, so that what was seen before can be told from what is.
-    pub(crate) turn: u64,
+    pub(crate) version: u64,
     /// Reads that the log does not know of yet. They go there with the next change: a read alone is
     /// not worth a write.
     pub(crate) touched: Vec<(Tag, u64)>,
+    touched_bytes: usize,
 }
 
 /// The most reads that one change takes to the log. More would slow it down, and what a crash then
 /// takes is only the order in which entries leave.
 const MAX_TOUCHED: usize = 256;
+
+/// The most bytes of their tags.
+const MAX_TOUCHED_BYTES: usize = 256 * 1024;
 
 /// What the memtables say of a tag.
 #[derive(Debug)]
@@ -56,15 +71,17 @@ pub(crate) enum Overlay {
 }
 
 impl LiveView {
-    pub(crate) fn new(base: Arc<Snapshot>, entries: u64, bytes: u64) -> Self {
+    pub(crate) fn new(base: Arc<Snapshot>, totals: &Totals) -> Self {
         Self {
             active: Memtable::new(),
             sealed: None,
             base,
-            entries,
-            bytes,
-            turn: 0,
+            entries: totals.entries,
+            bytes: totals.bytes,
+            pinned: totals.pinned,
+            version: 0,
             touched: Vec::new(),
+            touched_bytes: 0,
         }
     }
 
@@ -119,6 +136,7 @@ impl LiveView {
         self.forget(&tag, old);
         self.entries += 1;
         self.bytes += slot.meta.cost(&tag);
+        self.pinned += slot.meta.pinned_cost(&tag);
         self.active.put(tag, slot);
     }
 
@@ -131,6 +149,7 @@ impl LiveView {
         if let Some(old) = old {
             self.entries = self.entries.saturating_sub(1);
             self.bytes = self.bytes.saturating_sub(old.cost(tag));
+            self.pinned = self.pinned.saturating_sub(old.pinned_cost(tag));
         }
     }
 
@@ -138,11 +157,12 @@ impl LiveView {
         self.active.clear();
         self.entries = 0;
         self.bytes = 0;
+        self.pinned = 0;
     }
 
-    /// Makes the entry the most recently used one. `turn` is when `meta` was seen: the entry may be
+    /// Makes the entry the most recently used one. `version` is when `meta` was seen: the entry may be
     /// gone since, and if memtables have moved there is no telling, so the touch is dropped.
-    pub(crate) fn touch(&mut self, tag: &str, meta: &Arc<Meta>, turn: u64, at: u64) {
+    pub(crate) fn touch(&mut self, tag: &str, meta: &Arc<Meta>, version: u64, at: u64) {
         match self.active.touch(tag, at) {
             Touch::AlreadyNewest => return,
             Touch::Moved(tag) => return self.note_touch(tag, at),
@@ -150,7 +170,7 @@ impl LiveView {
         }
         let known = matches!(self.active.see(tag), Seen::Unknown)
             && !matches!(self.sealed_overlay(tag), Overlay::Gone);
-        if known && self.turn == turn {
+        if known && self.version == version {
             let slot = Slot { meta: Arc::clone(meta), last_read: at, written: false, value: None };
             let tag: Tag = tag.into();
             self.active.put(Arc::clone(&tag), slot);
@@ -159,30 +179,37 @@ impl LiveView {
     }
 
     fn note_touch(&mut self, tag: Tag, at: u64) {
-        if self.touched.len() < MAX_TOUCHED {
+        let bytes = self.touched_bytes + tag.len();
+        if self.touched.len() < MAX_TOUCHED && bytes <= MAX_TOUCHED_BYTES {
+            self.touched_bytes = bytes;
             self.touched.push((tag, at));
         }
     }
 
+    /// Takes the reads that the log does not know of yet.
+    pub(crate) fn take_touched(&mut self) -> Vec<(Tag, u64)> {
+        self.touched_bytes = 0;
+        std::mem::take(&mut self.touched)
+    }
+
     /// Starts a new memtable and seals the one that was active.
-    pub(crate) fn seal(&mut self, epoch: u64, position: u64, unsynced: Vec<String>) {
+    pub(crate) fn seal(&mut self, at: Checkpoint) {
         let memtable = std::mem::replace(&mut self.active, Memtable::new());
-        let (entries, bytes) = (self.entries, self.bytes);
-        self.sealed =
-            Some(Arc::new(Sealed { memtable, entries, bytes, epoch, position, unsynced }));
-        self.turn += 1;
+        let (entries, bytes, pinned) = (self.entries, self.bytes, self.pinned);
+        self.sealed = Some(Arc::new(Sealed { memtable, entries, bytes, pinned, at }));
+        self.version += 1;
     }
 
     /// The index was opened again.
     pub(crate) fn rebase(&mut self, base: Arc<Snapshot>) {
         self.base = base;
-        self.turn += 1;
+        self.version += 1;
     }
 
     /// The sealed memtable is in the index now.
     pub(crate) fn checkpointed(&mut self, base: Arc<Snapshot>) {
         self.base = base;
         self.sealed = None;
-        self.turn += 1;
+        self.version += 1;
     }
 }

@@ -117,6 +117,23 @@ impl Meta {
         cost(tag, self.len, self.facts_size())
     }
 
+    /// What the entry's file was when it became an entry, if somebody else may rewrite it.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        match self.place {
+            Place::Found { stamp, .. } => stamp,
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_expired(&self) -> bool {
+        self.expires.is_some_and(|expires| expires <= now())
+    }
+
+    /// What a pinned entry counts against the budget; 0 if it is not pinned.
+    pub(crate) fn pinned_cost(&self, tag: &str) -> u64 {
+        if self.pinned { self.cost(tag) } else { 0 }
+    }
+
     pub(crate) fn is_inline(&self) -> bool {
         self.place == Place::Inline
     }

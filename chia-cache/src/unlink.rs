@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Mutex;
 
+use crate::meta::Stamp;
 use crate::sync::lock;
 
 #[derive(Debug)]
@@ -12,6 +13,8 @@ struct Pending {
     position: u64,
     name: String,
     bytes: u64,
+    /// What the file was; if somebody has rewritten it since, it is no longer ours to remove.
+    stamp: Option<Stamp>,
     /// It could not be unlinked when it was tried.
     failed: bool,
 }
@@ -22,17 +25,21 @@ pub(crate) struct UnlinkQueue {
 }
 
 impl UnlinkQueue {
-    pub(crate) fn push(&self, position: u64, name: String, bytes: u64) {
-        lock(&self.pending).push_back(Pending { position, name, bytes, failed: false });
+    pub(crate) fn push(&self, position: u64, name: String, bytes: u64, stamp: Option<Stamp>) {
+        lock(&self.pending).push_back(Pending { position, name, bytes, stamp, failed: false });
     }
 
     /// Unlinks with `unlink` what may go now that the log is durable up to `synced`; gives how many
     /// went. What fails is reported once and stays.
-    pub(crate) fn run(&self, synced: u64, unlink: impl Fn(&str) -> io::Result<()>) -> u64 {
+    pub(crate) fn run(
+        &self,
+        synced: u64,
+        unlink: impl Fn(&str, Option<Stamp>) -> io::Result<()>,
+    ) -> u64 {
         let mut failed = Vec::new();
         let mut unlinked = 0;
         while let Some(mut next) = self.pop(synced) {
-            match unlink(&next.name) {
+            match unlink(&next.name, next.stamp) {
                 Ok(()) => unlinked += 1,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => {

@@ -13,6 +13,8 @@ use redb::{
     Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction,
 };
 
+use twox_hash::XxHash3_64;
+
 use crate::io::{IndexBackend, Io, Open};
 use crate::legacy;
 use crate::memtable::Memtable;
@@ -50,10 +52,14 @@ pub(crate) struct Totals {
     pub(crate) stopped: u64,
     /// Tells this store's files from another's.
     pub(crate) store: u64,
+    /// No file of a generation below this was being written when the index was last brought up to date.
+    pub(crate) settled: u64,
+    /// Bytes of pinned entries, as counted against the budget.
+    pub(crate) pinned: u64,
 }
 
 impl Totals {
-    fn fields(&mut self) -> [(&'static str, &mut u64); 7] {
+    fn fields(&mut self) -> [(&'static str, &mut u64); 9] {
         [
             ("epoch", &mut self.epoch),
             ("entries", &mut self.entries),
@@ -62,7 +68,16 @@ impl Totals {
             ("next_generation", &mut self.next_generation),
             ("stopped", &mut self.stopped),
             ("store", &mut self.store),
+            ("settled", &mut self.settled),
+            ("pinned", &mut self.pinned),
         ]
+    }
+
+    /// A checksum over all of them and the format.
+    fn seal(mut self) -> u64 {
+        let numbers = self.fields().map(|(_, number)| number.to_le_bytes());
+        let format = u64::from(crate::FORMAT_VERSION);
+        XxHash3_64::oneshot_with_seed(format, numbers.as_flattened())
     }
 }
 
@@ -111,8 +126,14 @@ impl Index {
         for (name, number) in totals.fields() {
             *number = table.get(name)?.map_or(0, |found| found.value());
         }
-        let format = table.get("format")?.map_or(0, |found| found.value());
-        Ok(Some((u32::try_from(format).unwrap_or(u32::MAX), totals)))
+        let number = |name| Ok::<_, IndexError>(table.get(name)?.map(|found| found.value()));
+        let format = u32::try_from(number("format")?.unwrap_or_default()).unwrap_or(u32::MAX);
+        match number("seal")? {
+            Some(seal) if seal == totals.seal() => Ok(Some((crate::FORMAT_VERSION, totals))),
+            None if format == 1 => Ok(Some((format, totals))),
+            _ if format > crate::FORMAT_VERSION => Ok(Some((format, totals))),
+            _ => Err(IndexError::Corrupted("its totals do not match their checksum".to_owned())),
+        }
     }
 
     /// Brings an index of format 1 to this format, in one commit.
@@ -167,23 +188,28 @@ fn write_totals(txn: &WriteTransaction, totals: &mut Totals) -> Result<()> {
     for (name, number) in totals.fields() {
         numbers.insert(name, *number)?;
     }
+    numbers.insert("seal", totals.seal())?;
     Ok(())
 }
 
-/// Whether the error says that the index does not make sense, rather than that the disk failed.
+/// Whether the error says that the index does not make sense, rather than that the disk failed. What did
+/// not come from the operating system came from the contents of the file.
 pub(crate) fn is_damage(error: &IndexError) -> bool {
     match error {
         IndexError::Io(e) => {
-            matches!(e.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+            e.raw_os_error().is_none()
+                && matches!(
+                    e.kind(),
+                    io::ErrorKind::InvalidData
+                        | io::ErrorKind::InvalidInput
+                        | io::ErrorKind::UnexpectedEof
+                )
         }
-        IndexError::Corrupted(_)
-        | IndexError::UpgradeRequired(_)
-        | IndexError::RepairAborted
-        | IndexError::TableTypeMismatch { .. }
-        | IndexError::TableIsMultimap(_)
-        | IndexError::TypeDefinitionChanged { .. }
-        | IndexError::TableDoesNotExist(_) => true,
-        _ => false,
+        IndexError::PreviousIo
+        | IndexError::LockPoisoned(_)
+        | IndexError::TransactionPoisoned
+        | IndexError::DatabaseAlreadyOpen => false,
+        _ => true,
     }
 }
 

@@ -1,9 +1,11 @@
 //! Reading the index.
 
+use std::ops::Bound;
+
 use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
 
-use super::{ENTRIES, FILES, ORDER, RECENCY, Result, guarded, row};
+use super::{ENTRIES, FILES, IndexError, ORDER, RECENCY, Result, guarded, row};
 use crate::meta::Meta;
 
 /// The entries as of one checkpoint. Reading from it takes no lock.
@@ -28,13 +30,16 @@ impl Snapshot {
     pub(crate) fn read(&self, tag: &str) -> Result<Option<(Meta, Bytes)>> {
         guarded(|| {
             let Some(row) = self.entries.get(tag)? else { return Ok(None) };
-            Ok(row::parse(tag, row.value())
-                .map(|(meta, value)| (meta, Bytes::copy_from_slice(value))))
+            let (meta, value) = row::parse(tag, row.value()).ok_or_else(damaged)?;
+            Ok(Some((meta, Bytes::copy_from_slice(value))))
         })
     }
 
     pub(crate) fn meta(&self, tag: &str) -> Result<Option<Meta>> {
-        guarded(|| Ok(self.entries.get(tag)?.and_then(|row| row::meta(tag, row.value()))))
+        guarded(|| {
+            let Some(row) = self.entries.get(tag)? else { return Ok(None) };
+            row::meta(tag, row.value()).ok_or_else(damaged).map(Some)
+        })
     }
 
     /// Milliseconds since 1970; 0 for never.
@@ -56,13 +61,28 @@ impl Snapshot {
         })
     }
 
-    /// Calls `each` with every tag.
-    pub(crate) fn tags(&self, mut each: impl FnMut(&str)) -> Result<()> {
+    /// Up to `limit` tags after `after`, in order.
+    pub(crate) fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         guarded(|| {
+            let range = self.entries.range::<&str>((from, Bound::Unbounded))?.take(limit);
+            range.map(|found| Ok(found?.0.value().to_owned())).collect()
+        })
+    }
+
+    /// Counts entries, their bytes and those of pinned ones; `None` if a row is damaged.
+    pub(crate) fn count(&self) -> Result<Option<(u64, u64, u64)>> {
+        guarded(|| {
+            let (mut entries, mut bytes, mut pinned) = (0, 0, 0);
             for found in self.entries.iter()? {
-                each(found?.0.value());
+                let (tag, row) = found?;
+                let Some(meta) = row::meta(tag.value(), row.value()) else { return Ok(None) };
+                let cost = meta.cost(tag.value());
+                entries += 1;
+                bytes += cost;
+                pinned += if meta.pinned { cost } else { 0 };
             }
-            Ok(())
+            Ok(Some((entries, bytes, pinned)))
         })
     }
 
@@ -84,6 +104,10 @@ impl Snapshot {
     pub(crate) fn file_count(&self) -> Result<u64> {
         guarded(|| Ok(self.files.len()?))
     }
+}
+
+fn damaged() -> IndexError {
+    IndexError::Corrupted("an entry does not match its checksum".to_owned())
 }
 
 impl std::fmt::Debug for Snapshot {

@@ -1,49 +1,140 @@
-//! The real file system.
+//! The real file system, seen from one directory.
+//!
+//! Every path is walked from a held handle of that directory, one component at a time and never through
+//! a symbolic link, and only regular files are opened. So nothing that somebody puts into the directory
+//! leads out of it or makes an open hang.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
-use std::sync::Arc;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 
 use super::{Io, IoFile, Metadata, Open};
+use crate::sync::lock;
 
-/// The operating system's files.
-#[derive(Debug)]
-pub(crate) struct Disk;
+/// The operating system's files beneath one directory.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    root: PathBuf,
+    /// Open directories, by their path beneath the root.
+    dirs: Mutex<HashMap<PathBuf, Arc<OwnedFd>>>,
+}
+
+const DIR_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+impl Disk {
+    /// A file system without a directory: [`Io::rooted`] gives it one.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// The handle of a directory beneath the root, kept open.
+    fn dir(&self, beneath: &Path) -> io::Result<Arc<OwnedFd>> {
+        if let Some(dir) = lock(&self.dirs).get(beneath) {
+            return Ok(Arc::clone(dir));
+        }
+        let Some(Component::Normal(name)) = beneath.components().next_back() else {
+            return Err(outside(beneath));
+        };
+        let parent = self.dir(beneath.parent().unwrap_or(Path::new("")))?;
+        let dir = rustix::fs::openat(&*parent, name, DIR_FLAGS | OFlags::NOFOLLOW, Mode::empty())?;
+        let dir = Arc::new(dir);
+        lock(&self.dirs).insert(beneath.to_owned(), Arc::clone(&dir));
+        Ok(dir)
+    }
+
+    fn beneath<'p>(&self, path: &'p Path) -> io::Result<&'p Path> {
+        path.strip_prefix(&self.root).map_err(|_| outside(path))
+    }
+
+    /// The directory that holds `path`, and its name there.
+    fn place<'p>(&self, path: &'p Path) -> io::Result<(Arc<OwnedFd>, &'p std::ffi::OsStr)> {
+        let beneath = self.beneath(path)?;
+        let name = beneath.file_name().ok_or_else(|| outside(path))?;
+        Ok((self.dir(beneath.parent().unwrap_or(Path::new("")))?, name))
+    }
+
+    fn dir_at(&self, path: &Path) -> io::Result<Arc<OwnedFd>> {
+        self.dir(self.beneath(path)?)
+    }
+}
+
+fn outside(path: &Path) -> io::Error {
+    let why = format!("{} is not beneath the directory", path.display());
+    io::Error::new(io::ErrorKind::InvalidInput, why)
+}
 
 impl Io for Disk {
+    fn rooted(&self, dir: &Path) -> io::Result<Arc<dyn Io>> {
+        match fs::metadata(dir) {
+            Ok(found) if !found.is_dir() => return Err(io::ErrorKind::NotADirectory.into()),
+            Ok(_) => {}
+            Err(_) => DirBuilder::new().recursive(true).mode(0o700).create(dir)?,
+        }
+        let handle = rustix::fs::openat(CWD, dir, DIR_FLAGS, Mode::empty())?;
+        let dirs = HashMap::from([(PathBuf::new(), Arc::new(handle))]);
+        Ok(Arc::new(Self { root: dir.to_owned(), dirs: Mutex::new(dirs) }))
+    }
+
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn IoFile>> {
-        let mut options = OpenOptions::new();
-        options.read(true).mode(0o600);
-        match how {
-            Open::Read => &mut options,
-            Open::Edit => options.write(true),
-            Open::Create => options.write(true).create(true),
-            Open::New => options.write(true).create_new(true),
+        let (dir, name) = self.place(path)?;
+        let flags = match how {
+            Open::Read => OFlags::RDONLY,
+            Open::Edit => OFlags::RDWR,
+            Open::Create => OFlags::RDWR | OFlags::CREATE,
+            Open::New => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
         };
-        Ok(Arc::new(options.open(path)?))
+        // Without NONBLOCK the open of a named pipe would wait for its other end.
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::openat(&*dir, name, flags, Mode::from(0o600))?);
+        if how != Open::New {
+            let found = file.metadata()?;
+            // What a second name shares, a write would change elsewhere as well.
+            if !found.is_file() || (how != Open::Read && found.nlink() > 1) {
+                return Err(super::not_regular());
+            }
+        }
+        Ok(Arc::new(file))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+        let ((from_dir, from), (to_dir, to)) = (self.place(from)?, self.place(to)?);
+        Ok(rustix::fs::renameat(&*from_dir, from, &*to_dir, to)?)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
+        let (dir, name) = self.place(path)?;
+        Ok(rustix::fs::unlinkat(&*dir, name, AtFlags::empty())?)
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)
+        let (dir, name) = self.place(path)?;
+        match rustix::fs::mkdirat(&*dir, name, Mode::from(0o700)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(e) => return Err(e.into()),
+        }
+        match self.dir_at(path) {
+            // A link where a directory should be.
+            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+                Err(io::ErrorKind::NotADirectory.into())
+            }
+            opened => opened.map(drop),
+        }
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
+        Ok(rustix::fs::fsync(&*self.dir_at(path)?)?)
     }
 
     #[cfg(target_os = "linux")]
     fn sync_all(&self, path: &Path) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(File::open(path)?)?)
+        Ok(rustix::fs::syncfs(&*self.dir_at(path)?)?)
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -52,9 +143,18 @@ impl Io for Disk {
     }
 
     fn list(&self, path: &Path, each: &mut dyn FnMut(&str)) -> io::Result<()> {
-        for item in fs::read_dir(path)? {
+        let handle = self.dir_at(path)?;
+        for item in Dir::read_from(&*handle)? {
             let item = item?;
-            if let (true, Some(name)) = (item.file_type()?.is_file(), item.file_name().to_str()) {
+            let regular = match item.file_type() {
+                FileType::Unknown => {
+                    let stat =
+                        rustix::fs::statat(&*handle, item.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+                    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
+                }
+                kind => kind.is_file(),
+            };
+            if let (true, Ok(name)) = (regular, item.file_name().to_str()) {
                 each(name);
             }
         }
@@ -62,13 +162,23 @@ impl Io for Disk {
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        let found = fs::metadata(path)?;
-        Ok(Metadata {
-            len: found.len(),
-            modified: found.modified()?,
-            is_dir: found.is_dir(),
-            inode: found.ino(),
-        })
+        let beneath = self.beneath(path)?;
+        if beneath.as_os_str().is_empty() {
+            return Ok(metadata(&rustix::fs::fstat(&*self.dir(beneath)?)?));
+        }
+        let (dir, name) = self.place(path)?;
+        Ok(metadata(&rustix::fs::statat(&*dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
+    }
+}
+
+#[allow(clippy::unnecessary_cast, reason = "the types of the fields differ between systems")]
+fn metadata(stat: &rustix::fs::Stat) -> Metadata {
+    let since = Duration::new(stat.st_mtime.max(0) as u64, stat.st_mtime_nsec as u32);
+    Metadata {
+        len: stat.st_size as u64,
+        modified: UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH),
+        inode: stat.st_ino as u64,
+        links: stat.st_nlink as u64,
     }
 }
 
@@ -85,12 +195,16 @@ impl IoFile for File {
         self.sync_data()
     }
 
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
+    fn metadata(&self) -> io::Result<Metadata> {
+        Ok(metadata(&rustix::fs::fstat(self)?))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         File::set_len(self, len)
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        Ok(rustix::fs::fallocate(self, rustix::fs::FallocateFlags::empty(), 0, len)?)
     }
 
     fn try_lock(&self) -> io::Result<bool> {

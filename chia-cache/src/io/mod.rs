@@ -1,5 +1,5 @@
-//! The one door to the disk: everything the store does to files goes through [`Io`], so that tests
-//! can make any single operation fail and can drop whatever was not synced.
+//! The disk. Everything the store does to files goes through [`Io`], so that tests can make any single
+//! operation fail and can drop whatever was not synced.
 
 mod backend;
 mod disk;
@@ -35,9 +35,10 @@ pub(crate) enum Open {
 pub(crate) struct Metadata {
     pub(crate) len: u64,
     pub(crate) modified: SystemTime,
-    pub(crate) is_dir: bool,
     /// Tells the file from another under the same name.
     pub(crate) inode: u64,
+    /// Names of the file; 0 once it was removed.
+    pub(crate) links: u64,
 }
 
 impl Metadata {
@@ -48,13 +49,18 @@ impl Metadata {
     }
 }
 
-/// A file system.
+/// A file system. All paths are absolute and lie beneath the directory given to [`rooted`](Self::rooted);
+/// no symbolic link beneath it is followed.
 pub(crate) trait Io: Debug + Send + Sync + 'static {
+    /// The file system as seen from the directory `dir`, which is created with its parents, mode 0700,
+    /// if it is missing.
+    fn rooted(&self, dir: &Path) -> io::Result<Arc<dyn Io>>;
+    /// Opens a regular file; anything else is [`not_regular`].
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn IoFile>>;
     /// Replaces `to` if it exists. Durable only after [`sync_dir`](Self::sync_dir).
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Creates the directory and its parents with mode 0700; fine if it exists.
+    /// Creates the directory with mode 0700; fine if it exists.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes the entries of the directory durable: creations, renames and removals.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
@@ -63,7 +69,13 @@ pub(crate) trait Io: Debug + Send + Sync + 'static {
     fn sync_all(&self, path: &Path) -> io::Result<()>;
     /// Calls `each` with the name of every regular file in the directory.
     fn list(&self, path: &Path, each: &mut dyn FnMut(&str)) -> io::Result<()>;
+    /// Of the name itself: a link is not followed.
     fn metadata(&self, path: &Path) -> io::Result<Metadata>;
+}
+
+/// The error of opening what is not a regular file with one name.
+pub(crate) fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file, or has a second name")
 }
 
 /// An open file. All offsets are absolute, so that threads may share it.
@@ -74,7 +86,12 @@ pub(crate) trait IoFile: Debug + Send + Sync + 'static {
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<usize>;
     /// Makes the contents and the length durable.
     fn sync(&self) -> io::Result<()>;
-    fn len(&self) -> io::Result<u64>;
+    fn metadata(&self) -> io::Result<Metadata>;
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len)
+    }
+    /// Takes disk space for the first `len` bytes, so that writing them cannot fail for want of it.
+    fn allocate(&self, len: u64) -> io::Result<()>;
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Takes the lock that the kernel drops when this process dies; false if another has it.
     fn try_lock(&self) -> io::Result<bool>;

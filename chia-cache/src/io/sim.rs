@@ -67,6 +67,8 @@ struct State {
     operations: u64,
     fail_at: Option<(u64, Fault)>,
     failed: bool,
+    /// Bytes that all files together may have.
+    capacity: Option<u64>,
 }
 
 /// The file system. Clones share it.
@@ -133,6 +135,17 @@ impl Sim {
         Self(Arc::new(Mutex::new(state)))
     }
 
+    /// Makes the disk full beyond so many bytes of files.
+    pub(crate) fn limit(&self, capacity: Option<u64>) {
+        lock(&self.0).capacity = capacity;
+    }
+
+    /// Bytes of all files.
+    pub(crate) fn used(&self) -> u64 {
+        let state = lock(&self.0);
+        state.live.values().map(|inode| state.inodes[inode].live.len() as u64).sum()
+    }
+
     fn step(&self, need: Need) -> io::Result<std::sync::MutexGuard<'_, State>> {
         let mut state = lock(&self.0);
         let now = state.operations;
@@ -185,6 +198,23 @@ impl State {
         }
     }
 
+    fn metadata(&self, inode: u64) -> Metadata {
+        let found = &self.inodes[&inode];
+        let links = self.live.values().filter(|one| **one == inode).count() as u64;
+        let modified = UNIX_EPOCH + Duration::from_millis(1 + found.modified);
+        Metadata { len: found.live.len() as u64, modified, inode, links }
+    }
+
+    fn check_room(&self, inode: u64, end: u64) -> io::Result<()> {
+        let Some(capacity) = self.capacity else { return Ok(()) };
+        let len = |inode: &u64| self.inodes.get(inode).map_or(0, |inode| inode.live.len() as u64);
+        let used: u64 = self.live.values().map(len).sum();
+        match used + end.saturating_sub(len(&inode)) > capacity && end > len(&inode) {
+            true => Err(ErrorKind::StorageFull.into()),
+            false => Ok(()),
+        }
+    }
+
     fn is_short(&self) -> bool {
         self.failed
             && matches!(self.fail_at, Some((at, Fault::ShortWrite)) if self.operations == at + 1)
@@ -231,6 +261,11 @@ struct SimFile {
 }
 
 impl Io for Sim {
+    fn rooted(&self, dir: &Path) -> io::Result<Arc<dyn Io>> {
+        self.create_dir(dir)?;
+        Ok(Arc::new(self.clone()))
+    }
+
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn IoFile>> {
         let need =
             if matches!(how, Open::New | Open::Create) { Need::Space } else { Need::Nothing };
@@ -299,12 +334,10 @@ impl Io for Sim {
         let state = self.step(Need::Nothing)?;
         let time = |at| -> SystemTime { UNIX_EPOCH + Duration::from_millis(1 + at) };
         if let Some(at) = state.dirs.get(path) {
-            return Ok(Metadata { len: 0, modified: time(*at), is_dir: true, inode: u64::MAX });
+            return Ok(Metadata { len: 0, modified: time(*at), inode: u64::MAX, links: 1 });
         }
         let inode = state.live.get(path).ok_or(ErrorKind::NotFound)?;
-        let found = &state.inodes[inode];
-        let len = found.live.len() as u64;
-        Ok(Metadata { len, modified: time(found.modified), is_dir: false, inode: *inode })
+        Ok(state.metadata(*inode))
     }
 }
 
@@ -321,6 +354,7 @@ impl IoFile for SimFile {
         let mut state = self.sim.step(Need::Space)?;
         let short = state.is_short();
         let data = if short { &data[..data.len() / 2] } else { data };
+        state.check_room(self.inode, offset + data.len() as u64)?;
         let now = state.operations;
         let inode = state.inodes.entry(self.inode).or_default();
         Inode::write(&mut inode.live, offset, data);
@@ -352,13 +386,24 @@ impl IoFile for SimFile {
         }
     }
 
-    fn len(&self) -> io::Result<u64> {
-        let state = self.sim.step(Need::Nothing)?;
-        Ok(state.inodes[&self.inode].live.len() as u64)
+    fn metadata(&self) -> io::Result<Metadata> {
+        Ok(self.sim.step(Need::Nothing)?.metadata(self.inode))
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        let mut state = self.sim.step(Need::Space)?;
+        state.check_room(self.inode, len)?;
+        let inode = state.inodes.entry(self.inode).or_default();
+        if (inode.live.len() as u64) < len {
+            inode.live.resize(len as usize, 0);
+            inode.pending.push((len, None));
+        }
+        Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut state = self.sim.step(Need::Space)?;
+        state.check_room(self.inode, len)?;
         let inode = state.inodes.entry(self.inode).or_default();
         inode.live.resize(len as usize, 0);
         inode.pending.push((len, None));

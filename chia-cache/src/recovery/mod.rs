@@ -1,67 +1,95 @@
 //! Opening a directory: the index, what the log adds to it, and what the directory really holds.
 
+mod index;
+mod look;
 mod reconcile;
 mod replay;
+mod salvage;
 
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
+use std::sync::{Arc, Mutex, RwLock};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::eviction::EvictionCursor;
-use crate::index::{Index, IndexError, Totals, is_damage, to_io};
+use crate::index::Totals;
 use crate::io::Io;
 use crate::live::LiveView;
 use crate::log::commit::GroupCommit;
-use crate::log::{self, Log, OldLog};
-use crate::memtable::Memtable;
+use crate::log::segment::{Found, Segment};
+use crate::log::{self, Log};
+use crate::meta::Stamp;
 use crate::options::Options;
 use crate::owner::Owner;
-use crate::quarantine;
+use crate::paths::Paths;
+use crate::quarantine::{Quarantine, clear_path};
 use crate::report::{OpenReport, Quarantined};
 use crate::stats::Counters;
-use crate::store::inner::{IndexState, Inner, Paths, Tuning, Wake, Writer};
+use crate::store::inner::{IndexState, Inner, OPEN, Tuning, Wake, Writer};
 use crate::sync::lock;
 use crate::unlink::UnlinkQueue;
+use index::Opened;
 
 /// Opens the store at `paths`; gives it with the report.
 pub(crate) fn open(
-    io: Arc<dyn Io>,
+    io: &dyn Io,
     paths: Paths,
     options: Options,
     tuning: Tuning,
 ) -> Result<(Inner, OpenReport)> {
+    let io = io.rooted(&paths.dir).map_err(|e| Error::io("open", &paths.dir, e))?;
     make_dirs(&*io, &paths)?;
-    let owner = Owner::take(&*io, &paths.lock, options.lock_wait)?;
+    let quarantine = Quarantine::new(&*io, &paths.quarantine, options.budget.bytes());
     let mut report = OpenReport::default();
-    let (index, totals, lost) = open_index(&*io, &paths, &mut report)?;
-    let old = old_logs(&*io, &paths, (!lost).then_some(totals.epoch))?;
-    let newest = old.iter().map(|log| log.epoch).max().unwrap_or(0).max(totals.epoch);
-    let writer_log = Log::open(&*io, &paths.private, newest + 1)
+    clear_paths(&quarantine, &paths, &mut report, &[&paths.lock])?;
+    let owner = Owner::take(&*io, &paths.lock, options.lock_wait)?;
+    let logs = [log::path(&paths.private, 0), log::path(&paths.private, 1)];
+    clear_paths(&quarantine, &paths, &mut report, &[&paths.index, &logs[0], &logs[1]])?;
+    let mut segments = Segments::find(&*io, &quarantine, &logs, &mut report)?;
+    let opened = index::open(&*io, &paths, &quarantine, &mut report, &segments)?;
+    let from = if opened.old.is_some() || opened.lost { None } else { Some(opened.totals.epoch) };
+    let newest = segments.newest().max(opened.totals.epoch);
+    segments.retain_newer(from);
+    let inner = build(Arc::clone(&io), paths, options, tuning, owner, &opened, newest)?;
+    let stopped = opened.totals.stopped;
+    let recovery = Recovery::new(&inner, &mut report, &opened, segments.damaged);
+    recovery.run(opened, &segments.list, stopped)?;
+    Ok((inner, report))
+}
+
+fn build(
+    io: Arc<dyn Io>,
+    paths: Paths,
+    options: Options,
+    tuning: Tuning,
+    owner: Owner,
+    opened: &Opened,
+    newest: u64,
+) -> Result<Inner> {
+    let totals = opened.totals;
+    let log = Log::open(&*io, &paths.private, totals.store, newest + 1)
         .map_err(|e| Error::io("open the log in", &paths.private, e))?;
     io.sync_dir(&paths.private).map_err(|e| Error::io("sync", &paths.private, e))?;
-    let index_error = |e| index_failure(&paths, e);
-    let base = index.snapshot().map_err(index_error)?;
-    let inner = Inner {
+    let base = opened.index.snapshot().map_err(|e| index::failure(&paths, e))?;
+    Ok(Inner {
         id: totals.store,
+        nonce: log::random(),
         budget: AtomicU64::new(options.budget.bytes()),
-        closed: AtomicBool::new(false),
-        writer: Mutex::new(Writer {
-            log: writer_log,
-            cursor: EvictionCursor::default(),
-            unsynced: Vec::new(),
-        }),
-        live: Mutex::new(LiveView::new(base, totals.entries, totals.bytes)),
-        index: Mutex::new(IndexState {
-            index: Some(index),
-            totals: Totals { epoch: newest, ..totals },
-        }),
+        state: AtomicU8::new(OPEN),
+        running: RwLock::new(()),
+        writer: Mutex::new(Writer { log, cursor: EvictionCursor::default(), unsynced: Vec::new() }),
+        live: Mutex::new(LiveView::new(base, &totals)),
+        index: Mutex::new(IndexState { index: None, totals }),
         file_sync: Mutex::new(()),
         commits: GroupCommit::default(),
+        log_bytes: AtomicU64::new(0),
         unlinks: UnlinkQueue::default(),
+        reserve_used: AtomicBool::new(false),
+        damaged: AtomicBool::new(false),
         unlinked: AtomicBool::new(false),
         next_generation: AtomicU64::new(totals.next_generation.max(1)),
+        in_flight: Mutex::new(BTreeSet::new()),
         next_staged: AtomicU64::new(0),
         counters: Counters::default(),
         wake: Wake::default(),
@@ -70,148 +98,182 @@ pub(crate) fn open(
         paths,
         options,
         tuning,
-    };
-    let recovery = Recovery {
-        inner: &inner,
-        report: &mut report,
-        lost_index: lost,
-        crashed: false,
-        given_up: HashSet::new(),
-    };
-    recovery.run(&old, totals.stopped)?;
-    Ok((inner, report))
+    })
 }
 
 fn make_dirs(io: &dyn Io, paths: &Paths) -> Result<()> {
-    match io.metadata(&paths.dir) {
-        Ok(found) if !found.is_dir => {
-            return Err(Error::new(ErrorKind::NotADirectory, "open", &paths.dir));
-        }
-        _ => {}
-    }
-    for dir in [&paths.dir, &paths.private, &paths.staging, &paths.quarantine] {
+    for dir in [&paths.private, &paths.staging, &paths.quarantine] {
         io.create_dir(dir).map_err(|e| Error::io("create", dir, e))?;
     }
     // Their names must be as durable as what is put into them.
-    if let Some(parent) = paths.dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        let _ = io.sync_dir(parent);
+    for dir in [&paths.private, &paths.dir] {
+        io.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
     }
-    io.sync_dir(&paths.dir).map_err(|e| Error::io("sync", &paths.dir, e))
+    Ok(())
 }
 
-fn index_failure(paths: &Paths, error: IndexError) -> Error {
-    match is_damage(&error) {
-        true => Error::corrupt("open", &paths.index, error),
-        false => Error::io("open", &paths.index, to_io(error)),
-    }
-}
-
-/// Opens the index, or sets it aside and starts a new one. The flag says whether one was lost.
-fn open_index(
-    io: &dyn Io,
+fn clear_paths(
+    quarantine: &Quarantine<'_>,
     paths: &Paths,
     report: &mut OpenReport,
-) -> Result<(Index, Totals, bool)> {
-    match try_index(io, paths) {
-        Ok((index, totals)) => Ok((index, totals, false)),
-        Err(error) if matches!(error.kind(), ErrorKind::Corrupt) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the index is put into quarantine; files are adopted again"
-            );
-            let why = std::error::Error::source(&error)
-                .map_or_else(|| error.to_string(), ToString::to_string);
-            let name = quarantine::keep(io, paths, &paths.index, "index.redb")?;
-            report.quarantined.push(Quarantined { name, why });
-            let (index, totals) = try_index(io, paths)?;
-            Ok((index, totals, true))
+    files: &[&std::path::PathBuf],
+) -> Result<()> {
+    for path in files {
+        if let Some(name) = clear_path(quarantine, path)? {
+            tracing::warn!(dir = %paths.dir.display(), name, "what was in the place of a file of the cache is moved away");
+            report
+                .quarantined
+                .push(Quarantined { name, why: "it is not a regular file".to_owned() });
         }
-        Err(error) => Err(error),
+    }
+    Ok(())
+}
+
+/// What the last owner's log holds.
+#[derive(Debug, Default)]
+struct Segments {
+    /// Oldest first.
+    list: Vec<Segment>,
+    /// A part of the log cannot be read.
+    damaged: bool,
+}
+
+impl Segments {
+    fn find(
+        io: &dyn Io,
+        quarantine: &Quarantine<'_>,
+        logs: &[std::path::PathBuf],
+        report: &mut OpenReport,
+    ) -> Result<Self> {
+        let mut found = Self::default();
+        for path in logs {
+            match Segment::find(io, path).map_err(|e| Error::io("read", path, e))? {
+                Found::Nothing => {}
+                Found::Segment(segment) => found.list.push(segment),
+                Found::Damaged => {
+                    found.damaged = true;
+                    let name = quarantine.take(path, &file_name(path))?;
+                    tracing::warn!(name, "a log cannot be read and is put into quarantine");
+                    let why = "its header does not match its checksum".to_owned();
+                    report.quarantined.push(Quarantined { name, why });
+                }
+            }
+        }
+        found.list.sort_by_key(|segment| segment.epoch);
+        Ok(found)
+    }
+
+    fn newest(&self) -> u64 {
+        self.list.iter().map(|segment| segment.epoch).max().unwrap_or(0)
+    }
+
+    fn retain_newer(&mut self, than: Option<u64>) {
+        self.list.retain(|segment| than.is_none_or(|than| segment.epoch > than));
     }
 }
 
-fn try_index(io: &dyn Io, paths: &Paths) -> Result<(Index, Totals)> {
-    let index = Index::open(io, &paths.index).map_err(|e| index_failure(paths, e))?;
-    match index.totals().map_err(|e| index_failure(paths, e))? {
-        Some((format, _)) if format > crate::FORMAT_VERSION => {
-            Err(Error::new(ErrorKind::Version { found: format }, "open", &paths.dir))
-        }
-        Some((1, mut totals)) => {
-            index.migrate(&mut totals).map_err(|e| index_failure(paths, e))?;
-            Ok((index, totals))
-        }
-        Some((_, totals)) => Ok((index, totals)),
-        None => {
-            let mut totals = Totals { store: random(), ..Totals::default() };
-            index.checkpoint(&Memtable::new(), &mut totals).map_err(|e| index_failure(paths, e))?;
-            Ok((index, totals))
-        }
-    }
-}
-
-/// A number that no other store has.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(crate::meta::now())
-}
-
-/// The logs that the index has not caught up with, oldest first.
-fn old_logs(io: &dyn Io, paths: &Paths, after: Option<u64>) -> Result<Vec<OldLog>> {
-    let mut logs = Vec::new();
-    for slot in [0, 1] {
-        let path = log::path(&paths.private, slot);
-        logs.extend(OldLog::read(io, &path, after).map_err(|e| Error::io("read", &path, e))?);
-    }
-    logs.sort_by_key(|log| log.epoch);
-    Ok(logs)
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 struct Recovery<'a> {
     inner: &'a Inner,
     report: &'a mut OpenReport,
+    /// The index, or a part of it, is gone.
     lost_index: bool,
-    /// The last owner did not stop cleanly, and there is an index that tells what it had.
-    crashed: bool,
-    /// Files that the replayed logs gave up.
-    given_up: HashSet<String>,
+    /// A part of the log is gone.
+    lost_log: bool,
+    /// The last owner stopped cleanly: what has no entry was put there by somebody else.
+    clean_stop: bool,
+    /// No file below this generation was being written at the last checkpoint.
+    settled: u64,
+    /// Whether every row of the index is sound, once that was looked at.
+    sound: Option<bool>,
+    /// Files that the replayed log gave up.
+    given_up: HashMap<String, Option<Stamp>>,
+    /// Tags that it removed, and up to which generation.
+    removed: HashMap<String, u64>,
+    /// Everything older was cleared.
+    cleared: u64,
+    /// Tags whose newest value turned out not to be whole.
+    lost: HashSet<String>,
 }
 
-impl Recovery<'_> {
-    fn run(mut self, logs: &[OldLog], stopped: u64) -> Result<()> {
-        for log in logs {
-            self.replay(log)?;
+impl<'a> Recovery<'a> {
+    fn new(inner: &'a Inner, report: &'a mut OpenReport, opened: &Opened, lost_log: bool) -> Self {
+        Self {
+            inner,
+            report,
+            lost_index: opened.lost,
+            lost_log,
+            clean_stop: false,
+            settled: opened.totals.settled,
+            sound: None,
+            given_up: HashMap::new(),
+            removed: HashMap::new(),
+            cleared: 0,
+            lost: HashSet::new(),
         }
-        self.crashed = !self.lost_index && (stopped == 0 || self.report.replayed > 0);
-        let untouched = stopped != 0 && self.inner.dir_time()? == stopped;
-        self.report.clean = untouched && self.report.replayed == 0 && !self.lost_index;
-        // A writer that was killed before its first record leaves no other trace than its staged.
+    }
+
+    fn run(mut self, opened: Opened, segments: &[Segment], stopped: u64) -> Result<()> {
+        let Opened { index, totals, old, .. } = opened;
+        *lock(&self.inner.index) = IndexState { index: Some(index), totals };
+        if let Some(old) = old {
+            self.salvage(&old)?;
+        }
+        for segment in segments {
+            self.replay(segment)?;
+        }
+        let lost = std::mem::take(&mut self.lost);
+        self.report.lost.extend(lost);
+        let sound = self.report.replayed == 0 && !self.lost_index && !self.lost_log;
+        self.clean_stop = stopped != 0 && sound;
+        self.report.clean = self.clean_stop && self.inner.dir_time()? == stopped;
+        // A writer that was killed before its first record leaves no other trace than its staged file.
         self.sweep_staged()?;
         if !self.report.clean {
             self.checkpoint()?;
             self.reconcile()?;
             self.checkpoint()?;
         }
+        self.inner.fill_reserve();
         self.report.evicted = self.inner.shrink()?;
         self.report.entries = lock(&self.inner.live).entries;
         Ok(())
     }
 
-    /// Puts everything into the index, so that the logs start empty: what a torn log still holds
-    /// beyond its tear can then never be read again.
+    /// Puts everything into the index, and makes durable what it relies on, so that the log starts empty.
     fn checkpoint(&mut self) -> Result<()> {
         self.inner.upkeep(true)
     }
 
+    /// A checkpoint where a replay has taken much memory.
+    fn bound_memory(&self) -> Result<()> {
+        let inner = self.inner;
+        let cost = lock(&inner.live).active.cost();
+        if cost >= 2 * inner.tuning.checkpoint_at { inner.checkpoint_replay() } else { Ok(()) }
+    }
+
     fn sweep_staged(&mut self) -> Result<()> {
-        let (io, dir) = (&*self.inner.io, &self.inner.paths.staging);
-        let mut names = Vec::new();
-        io.list(dir, &mut |name| names.push(name.to_owned()))
-            .map_err(|e| Error::io("list", dir, e))?;
-        for name in names {
-            let path = dir.join(name);
-            io.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
-            self.report.leftovers += 1;
+        let (io, paths) = (&*self.inner.io, &self.inner.paths);
+        for dir in [&paths.staging, &paths.staging_1] {
+            let mut names = Vec::new();
+            match io.list(dir, &mut |name| names.push(name.to_owned())) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                listed => listed.map_err(|e| Error::io("list", dir, e))?,
+            }
+            for name in names {
+                let path = dir.join(name);
+                io.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
+                self.report.leftovers += 1;
+            }
         }
         Ok(())
     }
+}
+
+/// The totals of a store that has nothing yet.
+fn new_totals(store: u64) -> Totals {
+    Totals { store, ..Totals::default() }
 }

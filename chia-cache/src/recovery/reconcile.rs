@@ -1,34 +1,43 @@
 //! Bringing the index and the directory together: one listing; files that have an entry are not opened.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::Recovery;
+use super::look::Verdict;
 use crate::error::{Error, Result};
-use crate::files::{self, Finding};
+use crate::files;
+use crate::index::is_damage;
 use crate::memtable::Slot;
 use crate::meta::Meta;
 use crate::report::Ignored;
 use crate::sync::lock;
 
+/// A file that is to become an entry.
+pub(super) struct Adoption {
+    pub(super) name: String,
+    pub(super) tag: String,
+    pub(super) meta: Meta,
+    /// Written by this store, rather than put there by somebody.
+    pub(super) ours: bool,
+}
+
 impl Recovery<'_> {
     pub(super) fn reconcile(&mut self) -> Result<()> {
         let inner = self.inner;
         let base = Arc::clone(&lock(&inner.live).base);
-        let read = |e| inner.index_error("read", e);
         let mut strangers = Vec::new();
         let mut known = 0;
         let mut failed = None;
         self.list(&mut |name| match base.has_file(name) {
             Ok(true) => known += 1,
-            Ok(false) => strangers.push(name.to_owned()),
-            Err(e) => failed = Some(e),
+            Err(e) if !is_damage(&e) => failed = Some(e),
+            _ => strangers.push(name.to_owned()),
         })?;
         if let Some(e) = failed {
-            return Err(read(e));
+            return Err(inner.index_error("read", e));
         }
-        if known < base.file_count().map_err(read)? {
+        if base.file_count().map_or(true, |count| known < count) {
             self.drop_lost()?;
         }
         self.settle(strangers)
@@ -44,13 +53,16 @@ impl Recovery<'_> {
         let inner = self.inner;
         let base = Arc::clone(&lock(&inner.live).base);
         let mut missing = HashMap::new();
-        base.files(|name, tag| drop(missing.insert(name.to_owned(), tag.to_owned())))
-            .map_err(|e| inner.index_error("read", e))?;
+        match base.files(|name, tag| drop(missing.insert(name.to_owned(), tag.to_owned()))) {
+            Err(e) if !is_damage(&e) => return Err(inner.index_error("read", e)),
+            _ => {}
+        }
         self.list(&mut |name| drop(missing.remove(name)))?;
-        for tag in missing.into_values() {
-            if let Some(found) = inner.find(&tag, false)? {
-                let gone = vec![(tag.as_str().into(), found.meta)];
-                inner.commit_remove(&mut lock(&inner.writer), gone, false)?;
+        for (name, tag) in missing {
+            if let Some(found) = inner.find(&tag, false)?
+                && files::name(&tag, &found.meta) == Some(name)
+            {
+                lock(&inner.live).remove(tag.as_str().into(), &found.meta);
                 self.report.lost.push(tag);
             }
         }
@@ -59,80 +71,88 @@ impl Recovery<'_> {
 
     /// Decides about files without an entry: adopt, remove or leave.
     fn settle(&mut self, strangers: Vec<String>) -> Result<()> {
-        let mut adopted = Vec::new();
+        let mut adoptions = Vec::new();
         for name in strangers {
             let ours = files::generation(&name);
             if ours.is_none() && !files::is_pickle(&name) {
                 continue;
             }
-            let next = ours.unwrap_or_default().saturating_add(1);
-            self.inner.next_generation.fetch_max(next, Ordering::AcqRel);
-            if let Some((tag, meta)) = self.look(name)? {
-                adopted.push((meta.created, next, tag, meta));
+            match self.look(&name)? {
+                Verdict::Adopt(adoption) => {
+                    self.see_generation(adoption.meta.generation);
+                    adoptions.push(adoption);
+                }
+                Verdict::Sweep => self.sweep(&name)?,
+                Verdict::Quarantine(why) => self.quarantine(&name, why),
+                Verdict::Ignore(why) => self.ignore(name, why),
+                Verdict::Known => {}
             }
         }
-        // The newest file of a tag counts, and the oldest entry is the first to go.
-        adopted.sort_by_key(|(created, generation, ..)| (*created, *generation));
-        let mut seen = HashSet::new();
-        let mut newest: Vec<_> = adopted.into_iter().rev().collect();
-        newest.retain(|(_, _, tag, meta)| self.is_first(seen.insert(tag.clone()), tag, meta));
-        for (_, _, tag, meta) in newest.into_iter().rev() {
-            self.adopt(tag, meta);
+        self.adopt_all(adoptions)
+    }
+
+    /// Our own files first. The newest file of a tag counts, and the oldest entry is the first to go.
+    fn adopt_all(&mut self, mut adoptions: Vec<Adoption>) -> Result<()> {
+        let age = |one: &Adoption| (one.meta.created, one.meta.generation);
+        adoptions.sort_by_key(|one| (!one.ours, age(one)));
+        let first_stranger = adoptions.partition_point(|one| one.ours);
+        // Of what somebody put there, the newest is the first to get room.
+        adoptions[first_stranger..].reverse();
+        let mut newest: HashMap<String, u64> = HashMap::new();
+        for one in adoptions.iter().filter(|one| one.ours) {
+            let newest = newest.entry(one.tag.clone()).or_default();
+            *newest = one.meta.generation.max(*newest);
+        }
+        for one in adoptions {
+            if one.ours && newest.get(&one.tag).is_some_and(|newest| *newest > one.meta.generation)
+            {
+                self.sweep(&one.name)?;
+            } else {
+                self.adopt(one)?;
+            }
         }
         Ok(())
     }
 
-    fn is_first(&mut self, first: bool, tag: &str, meta: &Meta) -> bool {
-        if !first {
-            let name = files::name(tag, meta).unwrap_or_default();
-            self.report
-                .ignored
-                .push(Ignored { name, why: "a newer file has the same tag".to_owned() });
-        }
-        first
-    }
-
-    /// What becomes of one file: an entry, or nothing.
-    fn look(&mut self, name: String) -> Result<Option<(String, Meta)>> {
-        let inner = self.inner;
-        let path = inner.paths.dir.join(&name);
-        let finding = files::find(&*inner.io, &inner.paths.dir, &name)
-            .map_err(|e| Error::io("read", &path, e))?;
-        let (tag, meta) = match finding {
-            // The last owner died between a file and its record, or its eviction and its unlink.
-            Finding::Ours(trailer) if trailer.store == inner.id && self.crashed => {
-                return self.sweep(&name);
-            }
-            Finding::Ours(trailer) => (trailer.tag, trailer.meta),
-            Finding::Pickle { .. } if self.given_up.contains(&name) => return self.sweep(&name),
-            Finding::Pickle { tag, meta } => (tag, meta),
-            Finding::Other(_) if self.crashed && files::generation(&name).is_some() => {
-                return self.sweep(&name);
-            }
-            Finding::Other(why) => return Ok(self.ignore(name, why.to_string())),
-        };
-        if inner.find(&tag, false)?.is_some() {
-            return Ok(self.ignore(name, "there is an entry with its tag already".to_owned()));
-        }
-        Ok(Some((tag, meta)))
-    }
-
-    fn sweep<T>(&mut self, name: &str) -> Result<Option<T>> {
+    fn sweep(&mut self, name: &str) -> Result<()> {
         let path = self.inner.paths.dir.join(name);
-        self.inner.io.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
+        match self.inner.io.remove(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            removed => removed.map_err(|e| Error::io("remove", &path, e))?,
+        }
         self.report.leftovers += 1;
-        Ok(None)
+        Ok(())
     }
 
-    fn ignore<T>(&mut self, name: String, why: String) -> Option<T> {
+    pub(super) fn ignore(&mut self, name: String, why: String) {
         tracing::warn!(name, why, "a file in the cache directory is no entry");
         self.report.ignored.push(Ignored { name, why });
-        None
     }
 
-    fn adopt(&mut self, tag: String, meta: Meta) {
+    fn adopt(&mut self, one: Adoption) -> Result<()> {
+        let Adoption { name, tag, mut meta, ours } = one;
+        let inner = self.inner;
+        let old = inner.find(&tag, false)?;
+        if !ours {
+            let room = inner.budget().saturating_sub(lock(&inner.live).bytes);
+            if old.is_some() {
+                self.ignore(name, "there is an entry with its tag already".to_owned());
+                return Ok(());
+            }
+            if meta.cost(&tag) > room {
+                let why = format!("{} bytes do not fit beside the entries", meta.cost(&tag));
+                self.ignore(name, why);
+                return Ok(());
+            }
+            meta.generation = inner.next_generation();
+        }
         self.report.adopted += 1;
+        if let Some(old) = &old {
+            inner.discard_file(0, &tag, &old.meta);
+        }
         let slot = Slot { meta: Arc::new(meta), last_read: 0, written: true, value: None };
-        lock(&self.inner.live).put(tag.into(), slot, None);
+        lock(&inner.writer).unsynced.push(name);
+        lock(&inner.live).put(tag.into(), slot, old.as_ref().map(|old| &*old.meta));
+        Ok(())
     }
 }

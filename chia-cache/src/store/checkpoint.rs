@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 
 use super::inner::{IndexState, Inner};
 use crate::error::Result;
-use crate::index::{Index, Snapshot, Totals};
-use crate::live::Sealed;
+use crate::index::{Index, IndexError, Snapshot, Totals, is_damage};
+use crate::io::Open;
+use crate::live::{Checkpoint, Sealed};
 use crate::sync::lock;
 
 impl Inner {
@@ -20,11 +21,10 @@ impl Inner {
         if lock(&self.live).sealed.is_some() {
             self.checkpoint(&mut state)?;
         }
-        let table = lock(&self.live);
-        let changed = !table.active.is_empty() || self.commits.is_broken();
-        let due = table.active.cost() >= self.tuning.checkpoint_at || force && changed;
-        drop(table);
-        if due {
+        let changed = !lock(&self.live).active.is_empty()
+            || self.log_bytes.load(Ordering::Acquire) > 0
+            || self.commits.is_broken();
+        if self.is_behind(1) || force && changed {
             self.seal();
             self.checkpoint(&mut state)?;
         }
@@ -35,10 +35,28 @@ impl Inner {
         // Nobody is in the middle of syncing files that the new sealed memtable would miss.
         let _quiet = lock(&self.file_sync);
         let mut writer = lock(&self.writer);
-        let unsynced = std::mem::take(&mut writer.unsynced);
-        let (epoch, position) = (writer.log.epoch(), writer.log.position());
-        lock(&self.live).seal(epoch, position, unsynced);
+        let at = Checkpoint {
+            epoch: writer.log.epoch(),
+            position: writer.log.position(),
+            settled: self.settled(),
+            unsynced: std::mem::take(&mut writer.unsynced),
+        };
+        lock(&self.live).seal(at);
         writer.log.rotate();
+        self.log_bytes.store(0, Ordering::Release);
+    }
+
+    /// A checkpoint in the middle of a replay, so that its memory stays bounded. The log still counts.
+    pub(crate) fn checkpoint_replay(&self) -> Result<()> {
+        let mut state = lock(&self.index);
+        let at = Checkpoint {
+            epoch: state.totals.epoch,
+            position: 0,
+            settled: state.totals.settled,
+            unsynced: std::mem::take(&mut lock(&self.writer).unsynced),
+        };
+        lock(&self.live).seal(at);
+        self.checkpoint(&mut state)
     }
 
     fn checkpoint(&self, state: &mut IndexState) -> Result<()> {
@@ -46,19 +64,29 @@ impl Inner {
             return Ok(());
         };
         // The index must never name a file that a power loss can take.
-        self.sync_files(&sealed.unsynced)?;
+        self.sync_files(&sealed.at.unsynced)?;
         // Files that this memtable gave up go first, while the log still says so.
-        if self.commits.wait(sealed.position).is_ok() {
+        if self.commits.wait(sealed.at.position).is_ok() {
             self.unlink_ready();
             self.sync_unlinks()?;
         }
         let mut totals = state.totals;
-        totals.epoch = sealed.epoch;
+        totals.epoch = sealed.at.epoch;
+        totals.settled = sealed.at.settled;
+        totals.pinned = sealed.pinned;
         totals.entries = sealed.entries;
         totals.bytes = sealed.bytes;
         totals.stopped = 0;
         totals.next_generation = self.next_generation.load(Ordering::Acquire);
-        self.commit_checkpoint(state, &sealed, totals)
+        match self.commit_checkpoint(state, &sealed, totals) {
+            Err(error) if self.use_reserve(&error) => {
+                self.revive(state)?;
+                // It may have got through after all.
+                let pending = lock(&self.live).sealed.is_some();
+                if pending { self.commit_checkpoint(state, &sealed, totals) } else { Ok(()) }
+            }
+            committed => committed,
+        }
     }
 
     fn commit_checkpoint(
@@ -70,12 +98,15 @@ impl Inner {
         let Some(index) = &state.index else { return Ok(()) };
         match index.checkpoint(&sealed.memtable, &mut totals).and_then(|()| index.snapshot()) {
             Ok(base) => {
-                self.checkpointed(state, totals, base, sealed.position);
+                self.checkpointed(state, totals, base, sealed.at.position);
                 Ok(())
             }
             Err(e) => {
                 // redb does nothing any more after a failed write; a new one starts from the disk.
                 state.index = None;
+                if is_damage(&e) {
+                    self.note_damage(&e);
+                }
                 let error = self.index_error("update", e);
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -98,6 +129,17 @@ impl Inner {
         self.commits.settled(position);
     }
 
+    /// Reports damage to the index once, and sees to it that the next opening rebuilds it.
+    pub(crate) fn note_damage(&self, error: &IndexError) {
+        if self.damaged.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tracing::warn!(%error, "the index is damaged; what it lost are misses until it is rebuilt at the next opening");
+        if let Err(error) = self.io.open(&self.paths.rebuild, Open::Create) {
+            tracing::warn!(%error, "the next opening may not notice the damage");
+        }
+    }
+
     /// Opens the index again because a read failed; false if that was not possible.
     pub(crate) fn revive_for_read(&self) -> bool {
         // Whoever has the index may be waiting for a lock that this reader's caller holds.
@@ -118,8 +160,8 @@ impl Inner {
         let sealed = lock(&self.live).sealed.clone();
         match (found, sealed) {
             // The checkpoint that failed got through after all.
-            (Some((_, totals)), Some(sealed)) if totals.epoch == sealed.epoch => {
-                self.checkpointed(state, totals, base, sealed.position);
+            (Some((_, totals)), Some(sealed)) if totals.epoch == sealed.at.epoch => {
+                self.checkpointed(state, totals, base, sealed.at.position);
             }
             _ => lock(&self.live).rebase(base),
         }

@@ -7,11 +7,13 @@ use crate::error::Result;
 use crate::files;
 use crate::log::frame::Op;
 use crate::memtable::Tag;
+use crate::meta::Meta;
 use crate::store::inner::Inner;
 use crate::sync::lock;
 
 impl Inner {
     pub(crate) fn evict(&self, tag: &str) -> Result<bool> {
+        let _running = self.enter()?;
         self.admit()?;
         let mut writer = lock(&self.writer);
         let Some(found) = self.find(tag, false)? else {
@@ -25,30 +27,32 @@ impl Inner {
 
     /// Removes every entry; gives how many there were.
     pub(crate) fn clear(&self) -> Result<u64> {
+        let _running = self.enter()?;
         self.admit()?;
         let mut writer = lock(&self.writer);
         let files = self.file_names()?;
-        self.append(&mut writer, vec![Op::Clear], &[])?;
+        let generation = self.next_generation.load(Ordering::Acquire);
+        self.append(&mut writer, vec![Op::Clear { generation }], &[])?;
         let position = writer.log.position();
-        let mut table = lock(&self.live);
-        let removed = table.entries;
-        table.clear();
-        drop(table);
+        let mut live = lock(&self.live);
+        let removed = live.entries;
+        live.clear();
+        drop(live);
         writer.unsynced.clear();
         drop(writer);
-        for (name, bytes) in files {
-            self.unlinks.push(position, name, bytes);
+        for (name, meta) in files {
+            self.unlinks.push(position, name, meta.len, meta.stamp());
         }
         self.acknowledge(position)?;
         Ok(removed)
     }
 
-    /// The names and sizes of all value files.
-    pub(crate) fn file_names(&self) -> Result<Vec<(String, u64)>> {
+    /// The names of all value files, with the facts of their entries.
+    pub(crate) fn file_names(&self) -> Result<Vec<(String, Arc<Meta>)>> {
         let mut names = Vec::new();
         for tag in self.tags_of_files()? {
             if let Some(found) = self.find(&tag, false)? {
-                names.extend(files::name(&tag, &found.meta).map(|name| (name, found.meta.len)));
+                names.extend(files::name(&tag, &found.meta).map(|name| (name, found.meta)));
             }
         }
         Ok(names)
@@ -56,9 +60,9 @@ impl Inner {
 
     fn tags_of_files(&self) -> Result<Vec<Tag>> {
         let mut tags: Vec<Tag> = Vec::new();
-        let table = lock(&self.live);
-        let base = Arc::clone(&table.base);
-        let memtables = table.sealed.iter().map(|sealed| &sealed.memtable).chain([&table.active]);
+        let live = lock(&self.live);
+        let base = Arc::clone(&live.base);
+        let memtables = live.sealed.iter().map(|sealed| &sealed.memtable).chain([&live.active]);
         for memtable in memtables {
             tags.extend(
                 memtable
@@ -67,7 +71,7 @@ impl Inner {
                     .map(|(tag, _)| Arc::clone(tag)),
             );
         }
-        drop(table);
+        drop(live);
         base.files(|_, tag| tags.push(tag.into())).map_err(|e| self.index_error("read", e))?;
         tags.sort_unstable();
         tags.dedup();
@@ -75,6 +79,7 @@ impl Inner {
     }
 
     pub(crate) fn set_budget(&self, bytes: u64) -> Result<()> {
+        let _running = self.enter()?;
         self.admit()?;
         self.budget.store(bytes, Ordering::Release);
         self.shrink().map(drop)
@@ -89,10 +94,7 @@ impl Inner {
             if over == 0 {
                 return Ok(evicted);
             }
-            let oldest = writer
-                .cursor
-                .pick(&self.live, None, over)
-                .map_err(|e| self.index_error("evict from", e))?;
+            let (oldest, _) = self.pick(&mut writer, None, over)?;
             if oldest.is_empty() {
                 return Ok(evicted);
             }
@@ -100,39 +102,52 @@ impl Inner {
             let position = self.commit_remove(&mut writer, oldest, true)?;
             drop(writer);
             self.acknowledge(position)?;
+            self.admit()?;
         }
     }
 
     pub(crate) fn keys(&self) -> Result<Vec<String>> {
         self.check_open()?;
         let mut keys = Vec::new();
-        let table = lock(&self.live);
-        let base = Arc::clone(&table.base);
+        let live = lock(&self.live);
+        let base = Arc::clone(&live.base);
         let mut overridden = std::collections::HashSet::new();
-        if let Some(sealed) = &table.sealed {
+        if let Some(sealed) = &live.sealed {
             keys.extend(
                 sealed
                     .memtable
                     .oldest_first()
-                    .filter(|(tag, _)| table.active.knows_nothing_of(tag))
+                    .filter(|(tag, _)| live.active.knows_nothing_of(tag))
                     .map(|(tag, _)| tag.to_string()),
             );
             overridden.extend(sealed.memtable.oldest_first().map(|(tag, _)| Arc::clone(tag)));
             overridden.extend(sealed.memtable.dead().cloned());
         }
-        keys.extend(table.active.oldest_first().map(|(tag, _)| tag.to_string()));
-        overridden.extend(table.active.oldest_first().map(|(tag, _)| Arc::clone(tag)));
-        overridden.extend(table.active.dead().cloned());
-        let cleared = table.active.is_cleared()
-            || table.sealed.as_ref().is_some_and(|sealed| sealed.memtable.is_cleared());
-        drop(table);
+        keys.extend(live.active.oldest_first().map(|(tag, _)| tag.to_string()));
+        overridden.extend(live.active.oldest_first().map(|(tag, _)| Arc::clone(tag)));
+        overridden.extend(live.active.dead().cloned());
+        let cleared = live.active.is_cleared()
+            || live.sealed.as_ref().is_some_and(|sealed| sealed.memtable.is_cleared());
+        drop(live);
         if !cleared {
             let each = |tag: &str| {
                 if !overridden.contains(tag) {
                     keys.push(tag.to_owned());
                 }
             };
-            base.tags(each).map_err(|e| self.index_error("read", e))?;
+            let mut each = each;
+            let mut after: Option<String> = None;
+            loop {
+                let page =
+                    base.page(after.as_deref(), 1024).map_err(|e| self.index_error("read", e))?;
+                page.iter().for_each(|tag| each(tag));
+                match page.into_iter().next_back() {
+                    Some(last) if after.as_ref().is_none_or(|after| *after < last) => {
+                        after = Some(last);
+                    }
+                    _ => break,
+                }
+            }
         }
         keys.sort_unstable();
         Ok(keys)

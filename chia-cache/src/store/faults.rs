@@ -152,7 +152,7 @@ fn expected(mode: Durability, budget: u64) -> Expected {
 /// Takes a store away without stopping it, as the death of its process does.
 fn abandon(store: Option<Store>) {
     if let Some(store) = store {
-        store.inner().closed.store(true, Ordering::Release);
+        store.inner().state.store(super::inner::CLOSED, Ordering::Release);
     }
 }
 

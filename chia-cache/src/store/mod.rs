@@ -1,17 +1,24 @@
 //! The store as its users see it.
 
+mod adopt;
 mod checkpoint;
+mod commit;
 mod evict;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod full;
 pub(crate) mod inner;
+pub(crate) mod lookup;
 pub(crate) mod read;
+mod reserve;
 pub(crate) mod upkeep;
 mod write;
 
+pub(crate) use adopt::is_no_file;
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -20,11 +27,12 @@ use crate::error::{Error, Result};
 use crate::facts::{Entry, Facts, NewEntry, Replay, Written};
 use crate::io::{Disk, Io};
 use crate::options::{Durability, Options};
+use crate::paths::Paths;
 use crate::report::OpenReport;
 use crate::stats::Stats;
 use crate::sync::lock;
 use crate::{ByteSize, recovery};
-use inner::{Inner, Paths, Tuning};
+use inner::{Inner, Tuning};
 
 /// An LRU store of values under tags, in a directory, within a budget of bytes.
 ///
@@ -54,7 +62,7 @@ impl Store {
     /// written by a later version. Damage is no error: it is put into quarantine, see
     /// [`open_report`](Self::open_report).
     pub fn open(dir: impl AsRef<Path>, options: Options) -> Result<Self> {
-        Self::open_with(Arc::new(Disk), dir.as_ref(), options, Tuning::default())
+        Self::open_with(Arc::new(Disk::new()), dir.as_ref(), options, Tuning::default())
     }
 
     pub(crate) fn open_with(
@@ -64,7 +72,7 @@ impl Store {
         tuning: Tuning,
     ) -> Result<Self> {
         let dir = std::path::absolute(dir).map_err(|e| Error::io("open", dir, e))?;
-        let (inner, report) = recovery::open(io, Paths::new(dir), options, tuning)?;
+        let (inner, report) = recovery::open(&*io, Paths::new(dir), options, tuning)?;
         let shared = Shared {
             inner: Arc::new(inner),
             report,
@@ -252,13 +260,13 @@ impl Store {
 impl Inner {
     fn has(&self, tag: &str) -> Result<bool> {
         self.check_open()?;
-        Ok(self.find(tag, false)?.is_some())
+        Ok(self.find(tag, false)?.is_some_and(|found| !found.meta.is_expired()))
     }
 
     fn stats(&self) -> Stats {
         let (entries, bytes) = {
-            let table = lock(&self.live);
-            (table.entries, table.bytes)
+            let live = lock(&self.live);
+            (live.entries, live.bytes)
         };
         let (unlink_backlog_files, unlink_backlog_bytes) = self.unlinks.backlog();
         let counters = &self.counters;
@@ -313,22 +321,24 @@ impl Shared {
     }
 
     fn stop(&self) -> Result<()> {
-        let result = self.inner.stop();
+        if !self.inner.begin_close() {
+            return Ok(());
+        }
         self.inner.wake.ring();
         lock(&self.end_sync).take();
         for thread in lock(&self.threads).drain(..) {
             // A panic there has been reported, and everything acknowledged is in the log.
             let _ = thread.join();
         }
-        result
+        self.inner.finish_close()
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if !self.inner.closed.load(Ordering::Acquire)
-            && let Err(error) = self.stop()
-        {
+        // A forked child has neither the threads nor the right to stop the store.
+        let forked = lock(&self.inner.owner).as_ref().is_some_and(|owner| !owner.is_this_process());
+        if !forked && let Err(error) = self.stop() {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the cache did not stop cleanly"

@@ -8,8 +8,10 @@ use crate::facts::{Entry, Facts, Replay, ReplayMiss};
 use crate::files::{self, ReadError};
 use crate::io::{IoFile, Open};
 use crate::meta;
-use crate::quarantine;
-use crate::store::inner::{Found, Inner};
+use crate::quarantine::Quarantine;
+use crate::store::adopt::{is_no_file, is_rewritten};
+use crate::store::inner::Inner;
+use crate::store::lookup::Found;
 use crate::sync::lock;
 
 /// How often an entry is looked up again because its file was replaced meanwhile.
@@ -95,7 +97,7 @@ impl Inner {
                 refused.then_some(ReplayMiss::Rejected)
             })
         };
-        let Some(found) = self.find(tag, false)? else {
+        let Some(found) = self.find(tag, false)?.filter(live) else {
             self.counters.misses.add(1);
             return Ok(Replay::Miss(ReplayMiss::Absent));
         };
@@ -127,17 +129,23 @@ impl Inner {
         mut read: impl FnMut(&Found, Option<&dyn IoFile>) -> Result<T, ReadError>,
     ) -> Result<Outcome<(Found, T)>> {
         for _ in 0..TRIES {
-            let Some(found) = self.find(tag, true)?.filter(&wanted) else {
+            let Some(found) = self.find(tag, true)?.filter(&live).filter(&wanted) else {
                 self.counters.misses.add(1);
                 return Ok(Outcome::Absent);
             };
             let file = match self.open_value(tag, &found) {
+                Ok(Some(file)) if is_rewritten(&*file, &found.meta) => {
+                    self.adopt_again(tag, &found)?;
+                    continue;
+                }
                 Ok(file) => file,
                 // Evicted or replaced since the look-up, or gone for good.
                 Err(e) if e.kind() == IoKind::NotFound => match self.is_current(tag, &found)? {
                     true => return self.damaged(tag, &found, "its file is gone"),
                     false => continue,
                 },
+                // Somebody has put something else than a file there.
+                Err(e) if is_no_file(&e) => return self.damaged(tag, &found, "it is no file"),
                 Err(e) => return Err(Error::io("read an entry of", &self.paths.dir, e)),
             };
             let value = match checked(&found) {
@@ -158,7 +166,11 @@ impl Inner {
         Ok(Outcome::Absent)
     }
 
-    fn open_value(&self, tag: &str, found: &Found) -> std::io::Result<Option<Arc<dyn IoFile>>> {
+    pub(crate) fn open_value(
+        &self,
+        tag: &str,
+        found: &Found,
+    ) -> std::io::Result<Option<Arc<dyn IoFile>>> {
         match files::name(tag, &found.meta) {
             Some(name) => self.io.open(&self.paths.dir.join(name), Open::Read).map(Some),
             None => Ok(None),
@@ -171,6 +183,7 @@ impl Inner {
 
     /// Takes a damaged entry out of service.
     fn damaged<T>(&self, tag: &str, found: &Found, why: &'static str) -> Result<Outcome<T>> {
+        let _running = self.enter()?;
         let mut writer = lock(&self.writer);
         if self.find(tag, false)?.is_some_and(|now| now.meta == found.meta) {
             self.keep_aside(tag, found);
@@ -185,11 +198,11 @@ impl Inner {
 
     /// What cannot be kept is lost, and does not keep the entry in service.
     fn keep_aside(&self, tag: &str, found: &Found) {
-        let (io, paths) = (&*self.io, &self.paths);
+        let quarantine = Quarantine::new(&*self.io, &self.paths.quarantine, self.budget());
         if let Some(name) = files::name(tag, &found.meta) {
-            let _ = quarantine::keep(io, paths, &paths.dir.join(&name), &name);
+            let _ = quarantine.take(&self.paths.dir.join(&name), &name);
         } else if let Some(value) = &found.value {
-            let _ = quarantine::keep_bytes(io, paths, value, &format!("{}.val", files::stem(tag)));
+            let _ = quarantine.take_bytes(value, &format!("{}.val", files::stem(tag)));
         }
     }
 }
@@ -201,6 +214,10 @@ fn checked(found: &Found) -> bool {
         (None, _) => !found.meta.is_inline(),
         (Some(_), None) => true,
     }
+}
+
+fn live(found: &Found) -> bool {
+    !found.meta.is_expired()
 }
 
 fn refusal(found: &Found, function: &str) -> Option<ReplayMiss> {

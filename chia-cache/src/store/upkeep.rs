@@ -1,14 +1,15 @@
 //! What happens behind the operations: syncing, unlinking, and the stop at the end.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 use crate::index::Totals;
 use crate::io::Open;
 use crate::log::frame::Op;
-use crate::store::inner::Inner;
+use crate::meta::Stamp;
+use crate::store::inner::{CLOSED, CLOSING, Inner, OPEN};
 use crate::sync::lock;
 
 /// How often `Relaxed` changes are made durable: often enough to lose a second at most.
@@ -64,9 +65,7 @@ impl Inner {
 
     /// One beat of the thread that bounds what a power loss may take.
     pub(crate) fn sync_if_needed(&self) {
-        if self.commits.appended_position() == self.commits.synced()
-            || self.closed.load(Ordering::Acquire)
-        {
+        if self.commits.appended_position() == self.commits.synced() || self.check_open().is_err() {
             return;
         }
         match self.sync_all() {
@@ -81,7 +80,14 @@ impl Inner {
 
     /// Unlinks what may go.
     pub(crate) fn unlink_ready(&self) {
-        let unlink = |name: &str| self.io.remove(&self.paths.dir.join(name));
+        let unlink = |name: &str, stamp: Option<Stamp>| {
+            let path = self.paths.dir.join(name);
+            // Somebody has put another file there since.
+            let other = stamp.is_some_and(|stamp| {
+                self.io.metadata(&path).is_ok_and(|found| found.stamp() != stamp)
+            });
+            if other { Ok(()) } else { self.io.remove(&path) }
+        };
         if self.unlinks.run(self.commits.synced(), unlink) > 0 {
             self.unlinked.store(true, Ordering::Release);
         }
@@ -99,13 +105,23 @@ impl Inner {
         })
     }
 
-    /// Stops cleanly: everything goes into the index, with the directory's time as proof that nothing
-    /// happened to it since.
-    pub(crate) fn stop(&self) -> Result<()> {
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let result = self.wind_up();
+    /// Refuses new operations; false if the store was closed before.
+    pub(crate) fn begin_close(&self) -> bool {
+        self.state.compare_exchange(OPEN, CLOSING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Waits for the changes under way and stops cleanly: everything goes into the index, with the
+    /// directory's time as proof that nothing happened to it since.
+    pub(crate) fn finish_close(&self) -> Result<()> {
+        let _alone = self.running.write().unwrap_or_else(PoisonError::into_inner);
+        let owned = {
+            let _writer = lock(&self.writer);
+            self.check_owner()
+        };
+        let result = owned.and_then(|()| self.wind_up());
+        let writer = lock(&self.writer);
+        self.state.store(CLOSED, Ordering::Release);
+        drop(writer);
         lock(&self.index).index = None;
         lock(&self.owner).take();
         result
@@ -129,7 +145,8 @@ impl Inner {
         if unused && stopped != 0 && state.totals.stopped == stopped {
             return Ok(());
         }
-        let mut totals = Totals { epoch, stopped, ..state.totals };
+        let settled = self.settled();
+        let mut totals = Totals { epoch, stopped, settled, ..state.totals };
         totals.next_generation = self.next_generation.load(Ordering::Acquire);
         let Some(index) = &state.index else {
             return Ok(());
@@ -154,12 +171,12 @@ impl Inner {
     pub(crate) fn run_upkeep(self: Arc<Self>) {
         loop {
             let mut work = lock(&self.wake.work);
-            while !*work && !self.closed.load(Ordering::Acquire) {
+            while !*work && self.check_open().is_ok() {
                 work = self.wake.bell.wait(work).unwrap_or_else(std::sync::PoisonError::into_inner);
             }
             *work = false;
             drop(work);
-            if self.closed.load(Ordering::Acquire) {
+            if self.check_open().is_err() {
                 return;
             }
             if self.upkeep(false).is_err() {

@@ -7,11 +7,13 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::eviction::Candidate;
 use crate::facts::{NewEntry, Origin, Written};
 use crate::files::{self, StagedFile, Wrap};
 use crate::memtable::Slot;
 use crate::meta::{self, Checksum, Meta, Place};
-use crate::store::inner::{Found, Inner, Writer};
+use crate::store::inner::{Inner, Writer};
+use crate::store::lookup::Found;
 use crate::sync::lock;
 
 /// What a write comes to, seen what is there.
@@ -20,6 +22,18 @@ enum Verdict {
     KeepReal,
     Store { collision: bool },
 }
+
+/// What became of an entry.
+struct Committed {
+    written: Written,
+    /// What the log must be durable up to.
+    position: u64,
+    /// Whether the entry is in the store, so that its file is needed.
+    kept: bool,
+}
+
+/// Up to this size, in bytes, a file is read to see whether it is whole.
+const CHEAP_CHECK: u64 = 1024 * 1024;
 
 /// How much of a stream is read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -30,7 +44,9 @@ const MIN_HEAD: usize = 64;
 impl Inner {
     pub(crate) fn write(&self, tag: &str, value: &[u8], entry: &NewEntry) -> Result<Written> {
         self.check_sizes(tag, entry)?;
+        let _running = self.enter()?;
         self.admit()?;
+        self.check_reserve()?;
         if meta::cost(tag, value.len() as u64, entry.size()) > self.budget() {
             return Ok(self.refuse(tag));
         }
@@ -46,9 +62,9 @@ impl Inner {
             let sum = meta::checksum(value);
             let meta = Meta::new(entry, generation, value.len() as u64, sum, Place::Inline);
             let value = Bytes::copy_from_slice(value);
-            let (written, position) = self.commit(tag, meta, Some(value), entry)?;
-            self.acknowledge(position)?;
-            return Ok(written);
+            let committed = self.commit(tag, meta, Some(value), entry)?;
+            self.acknowledge(committed.position)?;
+            return Ok(committed.written);
         }
         let mut staged = self.staged(tag, entry, value)?;
         self.push(&mut staged, value)?;
@@ -68,7 +84,8 @@ impl Inner {
         if len < head.len() {
             return self.write(tag, &head[..len], entry);
         }
-        self.admit()?;
+        self.check_open()?;
+        self.check_reserve()?;
         let mut staged = self.staged(tag, entry, &head)?;
         self.push(&mut staged, &head)?;
         head.resize(CHUNK, 0);
@@ -82,10 +99,15 @@ impl Inner {
                 read_error(e)
             });
             match filled? {
-                0 => return self.commit_staged(tag, staged, entry),
+                0 => break,
                 len => self.push(&mut staged, &head[..len])?,
             }
         }
+        let len = staged.len();
+        let entered = self.enter().inspect_err(|_| self.counters.in_flight_bytes.sub(len));
+        let _running = entered?;
+        self.admit().inspect_err(|_| self.counters.in_flight_bytes.sub(len))?;
+        self.commit_staged(tag, staged, entry)
     }
 
     fn check_sizes(&self, tag: &str, entry: &NewEntry) -> Result<()> {
@@ -117,7 +139,8 @@ impl Inner {
     /// A staged for a value that begins with `first`.
     fn staged(&self, tag: &str, entry: &NewEntry, first: &[u8]) -> Result<StagedFile> {
         let number = self.next_staged.fetch_add(1, Ordering::Relaxed);
-        let path = self.paths.staging.join(number.to_string());
+        // No other owner of the directory uses this name, before or after.
+        let path = self.paths.staging.join(format!("{:016x}-{number}", self.nonce));
         let wrap = match self.as_pickles() {
             true => Wrap::pickle(tag, entry.codec, first),
             false => Ok(Wrap::plain()),
@@ -152,10 +175,27 @@ impl Inner {
         }
         let sum = meta::checksum(value);
         Ok(match verdict(Some(&found), entry, value.len() as u64, &sum) {
-            Verdict::Refresh => Some(self.refresh(tag, &found)),
+            Verdict::Refresh if self.holds(tag, &found) => {
+                self.check_owner()?;
+                Some(self.refresh(tag, &found))
+            }
             Verdict::KeepReal => Some(self.keep_real()),
-            Verdict::Store { .. } => None,
+            Verdict::Refresh | Verdict::Store { .. } => None,
         })
+    }
+
+    /// Whether the value of an entry is really there: its file has the length that it should have, and
+    /// where that is cheap the checksum too.
+    fn holds(&self, tag: &str, found: &Found) -> bool {
+        if found.meta.is_inline() {
+            let value = self.find(tag, true).ok().flatten().and_then(|found| found.value);
+            return value.is_some_and(|value| Some(meta::checksum(&value)) == found.meta.checksum);
+        }
+        let Ok(Some(file)) = self.open_value(tag, found) else { return false };
+        match found.meta.len {
+            ..=CHEAP_CHECK => files::copy(&*file, &found.meta, &mut std::io::sink()).is_ok(),
+            _ => file.len().is_ok_and(|len| found.meta.cut().is_some_and(|cut| cut.end <= len)),
+        }
     }
 
     fn refresh(&self, tag: &str, found: &Found) -> Written {
@@ -171,7 +211,21 @@ impl Inner {
 
     /// Gives the file its name and commits it.
     fn commit_staged(&self, tag: &str, staged: StagedFile, entry: &NewEntry) -> Result<Written> {
-        let generation = self.next_generation.fetch_add(1, Ordering::AcqRel);
+        let generation = self.begin_file();
+        let committed = self.commit_file(tag, staged, entry, generation);
+        self.settle(generation);
+        let committed = committed?;
+        self.acknowledge(committed.position)?;
+        Ok(committed.written)
+    }
+
+    fn commit_file(
+        &self,
+        tag: &str,
+        staged: StagedFile,
+        entry: &NewEntry,
+        generation: u64,
+    ) -> Result<Committed> {
         let place = staged.place(self.is_durable());
         let meta = Meta::new(entry, generation, staged.len(), staged.checksum(), place);
         let len = staged.len();
@@ -182,53 +236,86 @@ impl Inner {
         finished?;
         let committed = self.commit(tag, meta.clone(), None, entry);
         // Once committed the file belongs to the entry, acknowledged or not.
-        if !matches!(committed, Ok((Written::Stored { .. }, _))) {
+        if !matches!(committed, Ok(Committed { kept: true, .. })) {
             self.discard_file(0, tag, &meta);
         }
-        let (written, position) = committed?;
-        self.acknowledge(position)?;
-        Ok(written)
+        committed
     }
 
-    /// Commits an entry unless what is there decides otherwise; gives the position to wait for.
+    /// Commits an entry unless what is there decides otherwise.
     fn commit(
         &self,
         tag: &str,
         meta: Meta,
         value: Option<Bytes>,
         entry: &NewEntry,
-    ) -> Result<(Written, u64)> {
-        let mut writer = lock(&self.writer);
-        self.check_open()?;
-        let found = self.find(tag, false)?;
-        let sum = meta.checksum.unwrap_or_default();
-        match verdict(found.as_ref(), entry, meta.len, &sum) {
-            Verdict::Refresh => {
-                let written = found.map_or(Written::Refreshed, |found| self.refresh(tag, &found));
+    ) -> Result<Committed> {
+        loop {
+            let mut writer = lock(&self.writer);
+            let found = self.find(tag, false)?;
+            let sum = meta.checksum.unwrap_or_default();
+            let collision = match (verdict(found.as_ref(), entry, meta.len, &sum), &found) {
                 // The same bytes may be another writer's, who is still waiting for the sync.
-                Ok((written, writer.log.position()))
+                (Verdict::Refresh, Some(found)) if self.holds(tag, found) => {
+                    self.check_owner()?;
+                    let written = self.refresh(tag, found);
+                    return Ok(Committed { written, position: writer.log.position(), kept: false });
+                }
+                (Verdict::KeepReal, _) => {
+                    return Ok(Committed { written: self.keep_real(), position: 0, kept: false });
+                }
+                (Verdict::Refresh, _) => false,
+                (Verdict::Store { collision }, _) => collision,
+            };
+            // A write that began later was faster: this one came before it and is overwritten.
+            if found.as_ref().is_some_and(|found| found.meta.generation > meta.generation) {
+                let written = Written::Stored { collision };
+                return Ok(Committed { written, position: writer.log.position(), kept: false });
             }
-            Verdict::KeepReal => Ok((self.keep_real(), 0)),
-            Verdict::Store { collision } => {
-                let old = found.map(|found| found.meta);
-                let position = self.store(&mut writer, tag, meta, value, old.as_deref())?;
+            let old = found.map(|found| found.meta);
+            let Some(evicted) = self.make_room(&mut writer, tag, &meta, old.as_deref())? else {
                 drop(writer);
-                self.count_write(tag, entry, collision, old.as_deref());
-                Ok((Written::Stored { collision }, position))
-            }
+                self.admit()?;
+                continue;
+            };
+            let slot = Slot { meta: Arc::new(meta), last_read: 0, written: true, value };
+            let position =
+                self.commit_put(&mut writer, tag.into(), slot, old.as_deref(), evicted)?;
+            drop(writer);
+            self.count_write(tag, entry, collision, old.as_deref());
+            return Ok(Committed { written: Written::Stored { collision }, position, kept: true });
         }
     }
 
-    fn store(
+    /// Picks what must go for the entry. `None` if a record full of evictions was committed and more must
+    /// go: the log is given room in between.
+    fn make_room(
         &self,
         writer: &mut Writer,
         tag: &str,
-        meta: Meta,
-        value: Option<Bytes>,
+        meta: &Meta,
         old: Option<&Meta>,
-    ) -> Result<u64> {
-        let slot = Slot { meta: Arc::new(meta), last_read: 0, written: true, value };
-        self.commit_put(writer, tag.into(), slot, old)
+    ) -> Result<Option<Vec<Candidate>>> {
+        let (held, pinned) = {
+            let live = lock(&self.live);
+            (live.bytes, live.pinned)
+        };
+        let cost = meta.cost(tag);
+        let full = || Err(Error::new(ErrorKind::Pinned, "write to", &self.paths.dir));
+        if pinned - old.map_or(0, |old| old.pinned_cost(tag)).min(pinned) + cost > self.budget() {
+            return full();
+        }
+        let held = held.saturating_sub(old.map_or(0, |old| old.cost(tag)));
+        let need = (held + cost).saturating_sub(self.budget());
+        let (picked, enough) = self.pick(writer, Some(tag), need)?;
+        if enough {
+            return Ok(Some(picked));
+        }
+        if picked.is_empty() {
+            return full();
+        }
+        self.commit_remove(writer, picked, true)?;
+        Ok(None)
     }
 
     fn count_write(&self, tag: &str, entry: &NewEntry, collision: bool, old: Option<&Meta>) {
@@ -262,7 +349,7 @@ fn has_other_source(old: &Meta, entry: &NewEntry) -> bool {
 }
 
 fn verdict(found: Option<&Found>, entry: &NewEntry, len: u64, sum: &Checksum) -> Verdict {
-    let Some(old) = found.map(|found| &*found.meta) else {
+    let Some(old) = found.map(|found| &*found.meta).filter(|old| !old.is_expired()) else {
         return Verdict::Store { collision: false };
     };
     let other_function = match (&old.function, &entry.function) {

@@ -1,0 +1,115 @@
+//! Opening the index, or making a new one in the place of a damaged one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Segments, new_totals};
+use crate::error::{Error, ErrorKind, Result};
+use crate::files;
+use crate::index::{Index, IndexError, Snapshot, Totals, is_damage, to_io};
+use crate::io::{Io, Open};
+use crate::log::random;
+use crate::memtable::Memtable;
+use crate::paths::Paths;
+use crate::quarantine::Quarantine;
+use crate::report::{OpenReport, Quarantined};
+
+/// The index with what is known of its past.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) index: Index,
+    pub(super) totals: Totals,
+    /// The index was damaged and this is a new one.
+    pub(super) lost: bool,
+    /// The damaged one, as far as it can be read.
+    pub(super) old: Option<Old>,
+}
+
+/// A damaged index that rows are saved from.
+#[derive(Debug)]
+pub(super) struct Old {
+    pub(super) rows: Arc<Snapshot>,
+    _index: Index,
+}
+
+pub(super) fn failure(paths: &Paths, error: IndexError) -> Error {
+    match is_damage(&error) {
+        true => Error::corrupt("open", &paths.index, error),
+        false => Error::io("open", &paths.index, to_io(error)),
+    }
+}
+
+/// Opens the index, or quarantines it and starts a new one.
+pub(super) fn open(
+    io: &dyn Io,
+    paths: &Paths,
+    quarantine: &Quarantine<'_>,
+    report: &mut OpenReport,
+    segments: &Segments,
+) -> Result<Opened> {
+    let marked = io.metadata(&paths.rebuild).is_ok();
+    let error = match try_open(io, paths, || store_id(io, paths, segments)) {
+        Ok((index, totals)) if !marked => {
+            return Ok(Opened { index, totals, lost: false, old: None });
+        }
+        Ok(_) => "it was found damaged while the store was open".to_owned(),
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupt) => {
+            std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
+        }
+        Err(error) => return Err(error),
+    };
+    tracing::warn!(
+        error,
+        "the index is damaged and put into quarantine; its sound entries are kept, files are adopted again"
+    );
+    let name = quarantine.take(&paths.index, "index.redb")?;
+    let old = open_old(io, &paths.quarantine.join(&name));
+    report.quarantined.push(Quarantined { name, why: error });
+    let (index, totals) = try_open(io, paths, || store_id(io, paths, segments))?;
+    let _ = io.remove(&paths.rebuild);
+    Ok(Opened { index, totals, lost: true, old })
+}
+
+fn open_old(io: &dyn Io, path: &Path) -> Option<Old> {
+    let index = Index::open(io, path).ok()?;
+    let rows = index.snapshot().ok()?;
+    Some(Old { rows, _index: index })
+}
+
+fn try_open(io: &dyn Io, paths: &Paths, id: impl FnOnce() -> u64) -> Result<(Index, Totals)> {
+    let index = Index::open(io, &paths.index).map_err(|e| failure(paths, e))?;
+    match index.totals().map_err(|e| failure(paths, e))? {
+        Some((format, _)) if format > crate::FORMAT_VERSION => {
+            Err(Error::new(ErrorKind::Version { found: format }, "open", &paths.dir))
+        }
+        Some((1, mut totals)) => {
+            index.migrate(&mut totals).map_err(|e| failure(paths, e))?;
+            Ok((index, totals))
+        }
+        Some((_, totals)) => Ok((index, totals)),
+        None => {
+            let mut totals = new_totals(id());
+            index.checkpoint(&Memtable::new(), &mut totals).map_err(|e| failure(paths, e))?;
+            Ok((index, totals))
+        }
+    }
+}
+
+/// The id of a store whose index is new: that of its log or of its files, so that they are known as its
+/// own; else one that no other store has.
+fn store_id(io: &dyn Io, paths: &Paths, segments: &Segments) -> u64 {
+    if let Some(id) = segments.list.iter().rev().find_map(crate::log::segment::Segment::store) {
+        return id;
+    }
+    let mut names = Vec::new();
+    let _ = io.list(&paths.dir, &mut |name| {
+        if names.len() < 16 && files::generation(name).is_some() {
+            names.push(name.to_owned());
+        }
+    });
+    let id = |name: &String| {
+        let file = io.open(&paths.dir.join(name), Open::Read).ok()?;
+        Some(files::Trailer::read(&*file).ok()??.store)
+    };
+    names.iter().find_map(id).unwrap_or_else(random)
+}

@@ -1,0 +1,185 @@
+//! How a change is committed: appended to the log, then applied to the live view.
+
+use std::sync::atomic::Ordering;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::eviction::Candidate;
+use crate::files;
+use crate::live::LiveView;
+use crate::log::frame::Op;
+use crate::memtable::{Slot, Tag};
+use crate::meta::{Meta, Place};
+use crate::store::inner::{CLOSED, Inner, Writer};
+use crate::sync::lock;
+
+impl Inner {
+    /// Evicts until `need` bytes are free, but for the entry `spare`, or until one record is full. Gives
+    /// what is left for the record of the put, and whether that is enough.
+    pub(crate) fn pick(
+        &self,
+        writer: &mut Writer,
+        spare: Option<&str>,
+        need: u64,
+    ) -> Result<(Vec<Candidate>, bool)> {
+        if need == 0 {
+            return Ok((Vec::new(), true));
+        }
+        let picked = writer
+            .cursor
+            .pick(&self.live, spare, need)
+            .map_err(|e| self.index_error("evict from", e))?;
+        let freed: u64 = picked.iter().map(|(tag, meta)| meta.cost(tag)).sum();
+        Ok((picked, freed >= need))
+    }
+
+    /// Commits an entry in the place of `old`, with the evictions that make room for it; gives the
+    /// position to wait for.
+    pub(crate) fn commit_put(
+        &self,
+        writer: &mut Writer,
+        tag: Tag,
+        slot: Slot,
+        old: Option<&Meta>,
+        evicted: Vec<Candidate>,
+    ) -> Result<u64> {
+        let mut ops = removals(&evicted);
+        ops.push(Op::Put { tag: tag.to_string(), meta: (*slot.meta).clone() });
+        let value = slot.value.clone().unwrap_or_default();
+        self.append(writer, ops, &value).inspect_err(|_| writer.cursor.reset())?;
+        if let Place::File { synced: false, .. } = slot.meta.place {
+            writer.unsynced.extend(files::name(&tag, &slot.meta));
+        }
+        let position = writer.log.position();
+        if let Some(old) = old {
+            self.discard_file(position, &tag, old);
+        }
+        let mut live = lock(&self.live);
+        self.remove_evicted(&mut live, position, evicted);
+        live.put(tag, slot, old);
+        Ok(position)
+    }
+
+    /// Commits the removal of entries; gives the position to wait for.
+    pub(crate) fn commit_remove(
+        &self,
+        writer: &mut Writer,
+        removed: Vec<Candidate>,
+        evicted: bool,
+    ) -> Result<u64> {
+        self.append(writer, removals(&removed), &[]).inspect_err(|_| writer.cursor.reset())?;
+        let position = writer.log.position();
+        let mut live = lock(&self.live);
+        match evicted {
+            true => self.remove_evicted(&mut live, position, removed),
+            false => removed.into_iter().for_each(|(tag, meta)| {
+                self.discard_file(position, &tag, &meta);
+                live.remove(tag, &meta);
+            }),
+        }
+        Ok(position)
+    }
+
+    fn remove_evicted(&self, live: &mut LiveView, position: u64, evicted: Vec<Candidate>) {
+        self.counters.evictions.add(evicted.len() as u64);
+        for (tag, meta) in evicted {
+            self.discard_file(position, &tag, &meta);
+            live.remove(tag, &meta);
+        }
+    }
+
+    /// Commits the new facts of an entry whose file is somebody else's, and stays.
+    pub(crate) fn commit_adopted(
+        &self,
+        writer: &mut Writer,
+        tag: &str,
+        slot: Slot,
+        old: &Meta,
+    ) -> Result<()> {
+        self.append(
+            writer,
+            vec![Op::Put { tag: tag.to_owned(), meta: (*slot.meta).clone() }],
+            &[],
+        )?;
+        lock(&self.live).put(tag.into(), slot, Some(old));
+        Ok(())
+    }
+
+    /// Commits that an entry is gone whose file is somebody else's, and stays.
+    pub(crate) fn commit_forget(&self, writer: &mut Writer, tag: &str, meta: &Meta) -> Result<()> {
+        let op = Op::Remove { tag: tag.to_owned(), generation: meta.generation };
+        self.append(writer, vec![op], &[])?;
+        lock(&self.live).remove(tag.into(), meta);
+        Ok(())
+    }
+
+    pub(crate) fn discard_file(&self, position: u64, tag: &str, meta: &Meta) {
+        if let Some(name) = files::name(tag, meta) {
+            self.unlinks.push(position, name, meta.len, meta.stamp());
+        }
+    }
+
+    /// Appends a record, with the reads that happened since the last one.
+    pub(crate) fn append(&self, writer: &mut Writer, mut ops: Vec<Op>, value: &[u8]) -> Result<()> {
+        self.check_owner()?;
+        let touched = lock(&self.live).take_touched();
+        let touches = touched.into_iter().map(|(tag, at)| Op::Touch { tag: tag.to_string(), at });
+        ops.splice(0..0, touches);
+        let removes_only = !ops.iter().any(|op| matches!(op, Op::Put { .. }));
+        let mut log = |ops: &[Op]| {
+            let appended = writer.log.append(ops, value);
+            appended.map_err(|e| Error::io("append to the log in", &self.paths.private, e))
+        };
+        match log(&ops) {
+            Err(error) if removes_only && self.use_reserve(&error) => log(&ops)?,
+            appended => appended?,
+        }
+        self.log_bytes.store(writer.log.offset(), Ordering::Release);
+        self.commits.appended(writer.log.position(), writer.log.file());
+        Ok(())
+    }
+
+    /// Fails unless this handle may still change the directory. Called under the writer lock.
+    pub(crate) fn check_owner(&self) -> Result<()> {
+        let closed = || Err(Error::new(ErrorKind::Closed, "change", &self.paths.dir));
+        if self.state.load(Ordering::Acquire) == CLOSED {
+            return closed();
+        }
+        match &*lock(&self.owner) {
+            Some(owner) => owner.verify(&*self.io),
+            None => closed(),
+        }
+    }
+
+    /// Waits until a change may be acknowledged, and sees to it that upkeep happens.
+    pub(crate) fn acknowledge(&self, position: u64) -> Result<()> {
+        if self.is_durable() {
+            self.commits
+                .wait(position)
+                .map_err(|e| Error::io("sync the log in", &self.paths.private, e))?;
+        }
+        let due = self.is_behind(1) || self.unlinks.len() > 0;
+        match (due, self.tuning.threads) {
+            (true, true) => self.wake.ring(),
+            // A failed upkeep is tried again; this change is safe in the log already.
+            (true, false) => drop(self.upkeep(false)),
+            (false, _) => {}
+        }
+        Ok(())
+    }
+
+    /// Holds a writer back while the log is far ahead of the index or needs to be healed.
+    pub(crate) fn admit(&self) -> Result<()> {
+        if self.commits.is_broken() {
+            self.upkeep(true)?;
+        } else if self.is_behind(2) {
+            self.upkeep(false)?;
+        }
+        Ok(())
+    }
+}
+
+fn removals(entries: &[Candidate]) -> Vec<Op> {
+    let removal =
+        |(tag, meta): &Candidate| Op::Remove { tag: tag.to_string(), generation: meta.generation };
+    entries.iter().map(removal).collect()
+}
