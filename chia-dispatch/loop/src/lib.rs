@@ -6,6 +6,8 @@ mod chia;
 mod command;
 mod envelope;
 mod outcome;
+#[doc(hidden)]
+pub mod registration;
 mod registry;
 mod ruleset;
 mod state;
@@ -19,11 +21,14 @@ pub use chia_dispatch::{
 };
 #[cfg(feature = "local")]
 pub use chia_local::LocalBackend;
+pub use chia_macros::{condition, function, provider};
 pub use chia_services::{
     Blob, CacheClient, CacheEntry, CacheOptions, FileClient, FileServerStats, Value, decode, encode,
 };
 pub use command::Command;
 pub use outcome::{CacheWrite, Outcome, Source, Tally};
+#[doc(hidden)]
+pub use registry::body;
 pub use registry::{
     Arguments, Condition, Function, IntoArg, IntoArguments, Provider, Registry, Shown, Site,
 };

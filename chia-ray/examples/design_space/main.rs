@@ -12,13 +12,13 @@ mod work;
 
 use std::sync::Arc;
 
-use chia_loop::{Chia, Resources, Worker};
+use chia_loop::{Chia, Registry, Resources, Worker};
 use chia_ray::{RayBackend, RayOptions};
 use clap::Parser;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    chia_ray::main(Worker::new(work::registry()), async |worker| {
+    chia_ray::main(Worker::new(Registry::collect()), async |worker| {
         let args = common::Args::parse();
         let own = Resources::from([("cpu", 2.0), ("builder", 2.0), ("runner", 1.0)]);
         let options = match std::env::var_os("RAY_ADDRESS") {

@@ -13,14 +13,14 @@ mod work;
 
 use std::sync::Arc;
 
-use chia_loop::{Chia, LocalBackend, Resources, Worker};
+use chia_loop::{Chia, LocalBackend, Registry, Resources, Worker};
 use clap::Parser;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let args = common::Args::parse();
-    let worker = Worker::new(work::registry());
+    let worker = Worker::new(Registry::collect());
     let node = Resources::from([("cpu", 2.0), ("counter", 2.0)]);
     let backend = LocalBackend::builder().node("head", node).start(Arc::new(worker.clone()))?;
     let builder = Chia::builder(worker).backend(backend);

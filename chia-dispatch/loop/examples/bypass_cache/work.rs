@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chia_loop::{ChiaBuilder, Function, Registry, Result};
+use chia_loop::{ChiaBuilder, Result};
 
 use crate::common::{Args, Progress, Report, run_name};
 
@@ -10,20 +10,12 @@ const RULES: &str = include_str!("rules.yaml");
 const ITERATIONS: u64 = 4;
 const CALLS: u64 = 4;
 
-/// The costly step: how many primes are there in `span` numbers from `start`?
+/// The costly step: how many primes are there in `span` numbers from `start`? Runs where there is a counter.
+#[chia_loop::function(resources = [("counter", 1.0)])]
 fn count_primes(start: u64, span: u64) -> u64 {
     let is_prime =
         |n: u64| n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d));
     (start..start + span).filter(|n| is_prime(*n)).count() as u64
-}
-
-/// Runs where there is a counter.
-static COUNT_PRIMES: Function<(u64, u64), u64> =
-    Function::new("count_primes", &count_primes).resources(&[("counter", 1.0)]);
-
-/// All that the program can run.
-pub(crate) fn registry() -> Registry {
-    Registry::new().function(&COUNT_PRIMES)
 }
 
 /// The driver.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use chia_loop::{Blob, Chia, ChiaBuilder, Error, ErrorKind, Function, Handle, Registry, Result};
+use chia_loop::{Blob, Chia, ChiaBuilder, Error, ErrorKind, Handle, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Args, Progress, Report, run_name};
@@ -56,6 +56,7 @@ pub(crate) struct Measurement {
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Compiles a variant with the system's C compiler; the program is the result.
+#[chia_loop::function(resources = [("builder", 1.0)])]
 fn build(variant: Variant) -> Result<Blob, AnyError> {
     let dir = tempfile::tempdir()?;
     let (source, program) = (dir.path().join("kernel.c"), dir.path().join("kernel"));
@@ -74,10 +75,8 @@ fn build(variant: Variant) -> Result<Blob, AnyError> {
     Ok(std::fs::read(&program)?.into())
 }
 
-static BUILD: Function<(Variant,), Blob> =
-    Function::new("build", &build).resources(&[("builder", 1.0)]);
-
 /// Runs a built variant a few times; the best time counts, and all must print the same checksum.
+#[chia_loop::function(resources = [("runner", 1.0)])]
 fn measure(program: Blob) -> Result<Measurement, AnyError> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("kernel");
@@ -116,14 +115,6 @@ fn install(path: &Path, program: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::write(path, program)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
-}
-
-static MEASURE: Function<(Blob,), Measurement> =
-    Function::new("measure", &measure).resources(&[("runner", 1.0)]);
-
-/// All that the program can run.
-pub(crate) fn registry() -> Registry {
-    Registry::new().function(&BUILD).function(&MEASURE)
 }
 
 /// The driver.

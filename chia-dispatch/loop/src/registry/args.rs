@@ -34,6 +34,11 @@ impl<T> Shown<T> {
 }
 
 /// What may stand for a parameter of type `T`: a value, or the [`Handle`](crate::Handle) of a call that returns one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be passed for a parameter of type `{T}`",
+    label = "expected `{T}`",
+    note = "pass a value, or the `Handle` of a call that returns `{T}`"
+)]
 pub trait IntoArg<T> {
     /// The argument as it travels.
     ///
@@ -55,6 +60,12 @@ impl IntoArg<String> for &str {
 }
 
 /// The parameters of a function, as a tuple: `()`, `(A,)`, … up to twelve.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the parameters of a function",
+    label = "not a tuple of values that can travel",
+    note = "parameters are a tuple of up to twelve types that serde can write and read; a single \
+            one is written `(T,)`"
+)]
 pub trait Arguments: Sized + Send + 'static {
     /// How many parameters there are.
     const COUNT: usize;
@@ -76,6 +87,11 @@ pub trait Arguments: Sized + Send + 'static {
 }
 
 /// What may be passed for the parameters `A`: a tuple of values and handles.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a tuple of arguments for the parameters `{A}`",
+    label = "expected arguments for `{A}`",
+    note = "arguments are passed as a tuple; a single one is written `(value,)`"
+)]
 pub trait IntoArguments<A> {
     /// The arguments as they travel.
     ///

@@ -18,6 +18,14 @@ pub enum Invocation<R> {
 /// What can be the body of a function with parameters `A` and result `R`: a function or a closure
 /// that captures nothing, sync or async, returning `R` or a `Result` of it. `M` tells the compiler
 /// which of these it is and is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the body of a function with parameters `{A}` and result `{R}`",
+    label = "not a body for `{A}` -> `{R}`",
+    note = "a body is a function, or a closure that captures nothing, of just these parameters",
+    note = "it returns `{R}` or a `Result` of it; the error converts into \
+            `Box<dyn std::error::Error + Send + Sync>`",
+    note = "the future of an asynchronous body is `Send`"
+)]
 pub trait IntoBody<A, R, M>: Sync + 'static {
     /// The body with its arguments.
     fn invoke(&'static self, args: A) -> Invocation<R>;

@@ -4,7 +4,8 @@
 //! that a name means the same everywhere. A loop then *selects* what is registered.
 
 mod args;
-mod body;
+#[doc(hidden)]
+pub mod body;
 mod erased;
 mod function;
 mod replace;

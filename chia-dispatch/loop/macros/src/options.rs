@@ -1,0 +1,59 @@
+//! The options of an attribute.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::parse::Parser;
+use syn::{Expr, LitStr};
+
+use crate::declare::Kind;
+
+/// What an attribute says, as it is written.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// Replaces the function's own name.
+    pub(crate) name: Option<LitStr>,
+    /// Calls of the builder methods of `Function`.
+    pub(crate) methods: TokenStream,
+}
+
+/// The options that are methods of `Function` with one number.
+const AMOUNTS: [&str; 4] = ["cpu", "gpu", "memory", "retries"];
+
+impl Options {
+    pub(crate) fn parse(kind: Kind, tokens: TokenStream) -> syn::Result<Self> {
+        let mut options = Self::default();
+        let mut seen = Vec::new();
+        let parser = syn::meta::parser(|meta| {
+            let name = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
+            if seen.contains(&name) {
+                return Err(meta.error(format!("`{name}` is set twice")));
+            }
+            seen.push(name.clone());
+            match name.as_str() {
+                "name" => options.name = Some(meta.value()?.parse()?),
+                "resources" if kind == Kind::Function => {
+                    let amounts: Expr = meta.value()?.parse()?;
+                    options.methods.extend(quote!(.resources(&#amounts)));
+                }
+                amount if kind == Kind::Function && AMOUNTS.contains(&amount) => {
+                    let method = &meta.path;
+                    let amount: Expr = meta.value()?.parse()?;
+                    options.methods.extend(quote!(.#method(#amount)));
+                }
+                _ => return Err(meta.error(unknown(kind))),
+            }
+            Ok(())
+        });
+        parser.parse2(tokens)?;
+        Ok(options)
+    }
+}
+
+fn unknown(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Function => {
+            "the options are `name`, `cpu`, `gpu`, `memory`, `resources` and `retries`"
+        }
+        Kind::Provider | Kind::Condition => "the option is `name`",
+    }
+}
