@@ -5,6 +5,9 @@ use std::process::{Command, Stdio};
 
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 
+/// Set for commands that need not build the examples: they are there.
+pub(crate) const EXAMPLES_BUILT: &str = "CHIA_EXAMPLES_BUILT";
+
 /// The top folder of the workspace.
 pub(crate) fn top() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

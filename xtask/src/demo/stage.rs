@@ -28,9 +28,9 @@ pub(super) struct Stage {
 impl Stage {
     /// Builds the examples, with cargo's own progress, and starts the cluster if one is needed.
     pub(super) fn set(flags: &Demo) -> anyhow::Result<Self> {
-        let (package, backend) = match flags.backend {
-            Backend::Local => ("chia-loop", "local"),
-            Backend::Ray => ("chia-ray", "ray"),
+        let backend = match flags.backend {
+            Backend::Local => "local",
+            Backend::Ray => "ray",
         };
         let folder = scratch::make()?;
         let cache = flags.cache_dir.clone().unwrap_or_else(|| folder.join("cache"));
@@ -42,10 +42,7 @@ impl Stage {
                 Some(venv::with_ray(&Shell::inherit(), venv::RAY, &interpreters::preferred()?)?)
             }
         };
-        let mut build = repo::cargo();
-        build.args(["build", "-p", package, "--examples"]);
-        let mut build = spawn(build.stdin(Stdio::null()).stdout(Stdio::null()))?;
-        ensure!(finish(&mut build)?, "the examples do not build");
+        build(flags.backend)?;
         if let Some(python) = python {
             if std::env::var_os("RAY_ADDRESS").is_none() {
                 stage.say("\nStarting a Ray cluster of one node; it ends with the demo.");
@@ -98,7 +95,11 @@ impl Stage {
     }
 
     fn example(&self, example: &str, extra: &[&str]) -> Command {
-        let mut command = self::command(&repo::target().join("debug/examples").join(example));
+        let program = match self.backend {
+            "ray" => format!("ray_{example}"),
+            _ => example.to_owned(),
+        };
+        let mut command = self::command(&repo::target().join("debug/examples").join(program));
         // One cache for all: a cluster has one.
         command.args(["--json", "--backend", self.backend, "--span", SPAN, "--cache-dir"]);
         command.arg(&self.cache).args(extra).current_dir(repo::top());
@@ -106,6 +107,21 @@ impl Stage {
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
+}
+
+/// Builds the examples, unless that was done.
+fn build(backend: Backend) -> anyhow::Result<()> {
+    if std::env::var_os(repo::EXAMPLES_BUILT).is_some() {
+        return Ok(());
+    }
+    let package = match backend {
+        Backend::Local => "chia-loop",
+        Backend::Ray => "chia-ray",
+    };
+    let mut cargo = repo::cargo();
+    cargo.args(["build", "-p", package, "--examples"]).stdin(Stdio::null()).stdout(Stdio::null());
+    ensure!(finish(&mut spawn(&mut cargo)?)?, "the examples do not build");
+    Ok(())
 }
 
 /// A program that reads nothing from the terminal.

@@ -10,17 +10,17 @@ use crate::shell::Shell;
 
 /// A cell for each backend whose crate has the examples.
 pub(crate) fn cells(packages: &[Package]) -> Vec<Cell> {
-    let hosts = [("chia-loop", "local"), ("chia-ray", "ray")];
-    let has_example = |name: &str| {
+    let hosts = [("chia-loop", "local", "bypass_cache"), ("chia-ray", "ray", "ray_bypass_cache")];
+    let has_example = |name: &str, example: &str| {
         let package = packages.iter().find(|package| package.name.as_str() == name);
         let mut targets = package.into_iter().flat_map(|package| &package.targets);
-        targets.any(|t| t.kind.contains(&TargetKind::Example) && t.name == "bypass_cache")
+        targets.any(|t| t.kind.contains(&TargetKind::Example) && t.name == example)
     };
-    let cell = |(name, backend): (&str, &'static str)| {
+    let cell = |(name, backend, _): (&str, &'static str, &str)| {
         Cell::new(format!("{name}/demo/{backend}"), move |shell| demo(shell, backend))
             .backend(backend)
     };
-    hosts.into_iter().filter(|(name, _)| has_example(name)).map(cell).collect()
+    hosts.into_iter().filter(|(name, _, example)| has_example(name, example)).map(cell).collect()
 }
 
 fn demo(shell: &mut Shell, backend: &str) -> anyhow::Result<Verdict> {

@@ -5,6 +5,7 @@
 //! [`catalogue`] lists the cells, [`runner`] runs them one after the other (cargo itself uses all
 //! cores), [`table`] shows how they ended.
 
+mod built;
 mod catalogue;
 mod cell;
 mod checks;

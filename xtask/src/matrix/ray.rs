@@ -11,8 +11,9 @@ use std::process::Command;
 
 use cargo_metadata::Package;
 
+use super::built::{self, Suite};
 use super::cell::{Cell, Verdict};
-use super::rust::{run_tests, test_targets};
+use super::rust::test_targets;
 use crate::interpreters::{self, Interpreter, MISSING};
 use crate::repo;
 use crate::shell::Shell;
@@ -20,6 +21,9 @@ use crate::venv::{self, RAY, RAYS};
 
 /// The crate whose integration tests run on Ray.
 pub(crate) const CRATE: &str = "chia-ray";
+
+/// The suite that starts clusters.
+pub(crate) const SUITE: &str = "ray";
 
 /// All cells that Ray or Python take part in.
 pub(crate) fn cells(packages: &[Package]) -> Vec<Cell> {
@@ -45,9 +49,12 @@ pub(crate) fn cells(packages: &[Package]) -> Vec<Cell> {
         }
     }
     for ray in RAYS {
-        let suites = packages.iter().filter(|p| p.name.as_str() == CRATE).flat_map(test_targets);
-        // Eight minutes: the quick matrix has the demo and the Python suite on a real cluster.
-        cells.extend(suites.map(|suite| rust_suite(suite, ray, first).slow_if(true)));
+        let has_suite =
+            |p: &Package| p.name.as_str() == CRATE && test_targets(p).any(|t| t == SUITE);
+        if packages.iter().any(has_suite) {
+            // Eight minutes: the quick matrix has the demo and the Python suite on a real cluster.
+            cells.push(rust_suite(ray, first).slow_if(true));
+        }
     }
     cells
 }
@@ -59,14 +66,13 @@ fn versions(pythons: &[Interpreter]) -> Vec<(&'static str, &Interpreter)> {
     pinned.chain(others).collect()
 }
 
-fn rust_suite(suite: &str, ray: &'static str, python: &Interpreter) -> Cell {
-    let (suite, python) = (suite.to_owned(), python.clone());
-    let name = format!("{CRATE}/{suite}/ray-{ray}-py3.{}", python.minor);
+fn rust_suite(ray: &'static str, python: &Interpreter) -> Cell {
+    let python = python.clone();
+    let name = format!("{CRATE}/{SUITE}/ray-{ray}-py3.{}", python.minor);
     let cell = Cell::new(name, move |shell| {
         let program = venv::with_ray(shell, ray, &python)?;
-        let mut test = repo::cargo();
-        test.args(["test", "-p", CRATE, "--all-features", "--test", &suite]);
-        run_tests(shell, test.env("CHIA_RAY_PYTHON", program).env("CHIA_REQUIRE_RAY", "1"))
+        let env = [("CHIA_RAY_PYTHON", program), ("CHIA_REQUIRE_RAY", "1".into())];
+        built::run(shell, |suite: &Suite| suite.package == CRATE && suite.target == SUITE, &env)
     });
     cell.backend("ray")
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use super::built;
 use super::cell::{Cell, Verdict};
 use super::table::{Outcome, Row};
 use crate::processes;
@@ -52,6 +53,9 @@ fn run_one(cell: &Cell, slow: bool) -> anyhow::Result<Row> {
     let log = repo::target().join("matrix").join(cell.name.replace('/', ".") + ".log");
     let mut shell = Shell::logged(&log)?;
     shell.env("TMPDIR", scratch::make()?);
+    if built::is_done() {
+        shell.env(repo::EXAMPLES_BUILT, "1");
+    }
     if slow {
         shell.env("CHIA_SLOW", "1");
     }

@@ -1,5 +1,5 @@
-//! The Rust cells of one package: its tests under each feature set, its feature combinations, and
-//! a row for each backend that has a conformance suite (`tests/conformance_<backend>.rs`).
+//! The Rust cells of one package: its tests, its feature combinations, each built alone, and a row for
+//! each backend that has a conformance suite (`tests/conformance_<backend>.rs`).
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::process::Command;
 
 use cargo_metadata::{Package, TargetKind};
 
+use super::built::{self, Suite};
 use super::cell::{Cell, Verdict};
 use super::{features, ray};
 use crate::repo;
@@ -19,7 +20,7 @@ const CONFORMANCE: &str = "conformance_";
 pub(crate) fn cells(package: &Package) -> Vec<Cell> {
     let mut cells = Vec::new();
     if package.targets.iter().any(|target| target.test) {
-        cells.extend(test_cells(package, repo::top(), "test", &suites(package)));
+        cells.push(built_cell(package));
     }
     cells.extend(conformance_cells(package));
     if repo::is_published(package) {
@@ -29,15 +30,29 @@ pub(crate) fn cells(package: &Package) -> Vec<Cell> {
     cells
 }
 
-/// `cargo test` as the crate comes, and with all features if that is more. `suites` selects what
-/// of it runs besides the documentation; everything does if it is empty.
+/// The tests of a package, but for the suites of backends, which have cells of their own.
+fn built_cell(package: &Package) -> Cell {
+    let name = package.name.to_string();
+    Cell::new(format!("{name}/test"), move |shell| {
+        let is_own = |suite: &Suite| suite.package == name && !is_of_backend(&name, &suite.target);
+        built::run(shell, is_own, &[])
+    })
+}
+
+/// Whether a target is the suite of a backend.
+fn is_of_backend(package: &str, target: &str) -> bool {
+    target.starts_with(CONFORMANCE) || (package == ray::CRATE && target == ray::SUITE)
+}
+
+/// `cargo test` of a package in another workspace, as it comes and with all features if that is more.
+/// `suites` selects what of it runs besides the documentation; everything does if it is empty.
 pub(crate) fn test_cells(
     package: &Package,
     folder: &Path,
     what: &str,
     suites: &[String],
 ) -> Vec<Cell> {
-    let (whole, name) = (package, package.name.to_string());
+    let name = package.name.to_string();
     let all: BTreeSet<&str> = package.features.keys().map(String::as_str).collect();
     let all = features::implied(&package.features, &all);
     let default = features::implied(&package.features, &BTreeSet::from(["default"]));
@@ -47,8 +62,6 @@ pub(crate) fn test_cells(
     }
     let cell = |(variant, flag): (&str, Option<&'static str>)| {
         let (package, folder, suites) = (name.clone(), folder.to_owned(), suites.to_owned());
-        // Cargo refuses a suite that is named and whose features are missing.
-        let left_out = if flag.is_none() { needing_more(whole, &default) } else { Vec::new() };
         Cell::new(format!("{name}/{what}/{variant}"), move |shell| {
             let test = || {
                 let mut test = repo::cargo_in(&folder);
@@ -58,32 +71,11 @@ pub(crate) fn test_cells(
             if suites.is_empty() {
                 return run_tests(shell, &mut test());
             }
-            let suites = suites.iter().filter(|suite| !left_out.contains(suite));
-            run_tests(shell, test().args(suites))?;
+            run_tests(shell, test().args(&suites))?;
             run_tests(shell, test().arg("--doc"))
         })
     };
     sets.into_iter().map(cell).collect()
-}
-
-/// The suites that need a feature which `on` has not, as arguments.
-fn needing_more(package: &Package, on: &BTreeSet<&str>) -> Vec<String> {
-    let tests = package.targets.iter().filter(|target| target.kind.contains(&TargetKind::Test));
-    let more = tests.filter(|t| !t.required_features.iter().all(|f| on.contains(f.as_str())));
-    more.map(|target| format!("--test={}", target.name)).collect()
-}
-
-/// The arguments that select everything but the suites of backends (and the documentation, which
-/// cargo cannot combine with others); none if there are no such suites.
-fn suites(package: &Package) -> Vec<String> {
-    let (backends, others): (Vec<_>, Vec<_>) = test_targets(package)
-        .partition(|name| name.starts_with(CONFORMANCE) || package.name.as_str() == ray::CRATE);
-    if backends.is_empty() {
-        return Vec::new();
-    }
-    let kinds = ["--lib", "--bins", "--examples"].map(String::from);
-    let others = others.into_iter().map(|name| format!("--test={name}"));
-    kinds.into_iter().chain(others).collect()
 }
 
 fn conformance_cells(package: &Package) -> Vec<Cell> {
@@ -91,8 +83,8 @@ fn conformance_cells(package: &Package) -> Vec<Cell> {
     let cell = |backend: &str| {
         let (package, target) = (package.name.to_string(), format!("{CONFORMANCE}{backend}"));
         Cell::new(format!("{package}/conformance/{backend}"), move |shell| {
-            let args = ["test", "-p", &package, "--all-features", "--test", &target];
-            run_tests(shell, repo::cargo().args(args))
+            let is_it = |suite: &Suite| suite.package == package && suite.target == target;
+            built::run(shell, is_it, &[])
         })
         .backend(backend)
     };
@@ -145,10 +137,23 @@ pub(crate) fn test_targets(package: &Package) -> impl Iterator<Item = &str> {
     tests.map(|target| target.name.as_str())
 }
 
+/// The examples in the documentation of all crates.
+pub(crate) fn doc_cell() -> Cell {
+    Cell::new("workspace/doctests", |shell| {
+        let args = ["test", "--workspace", "--all-features", "--doc"];
+        run_tests(shell, repo::cargo().args(args))
+    })
+}
+
 /// Runs `cargo test`; a suite in which nothing ran has failed.
 pub(crate) fn run_tests(shell: &Shell, test: &mut Command) -> anyhow::Result<Verdict> {
     shell.run(test.arg("--no-fail-fast"))?;
-    let (passed, ignored) = count(&shell.text());
+    counted(&shell.text())
+}
+
+/// What a log says of the tests that ran.
+pub(crate) fn counted(log: &str) -> anyhow::Result<Verdict> {
+    let (passed, ignored) = count(log);
     anyhow::ensure!(passed > 0, "no test ran");
     let ignored = if ignored > 0 { format!(", {ignored} ignored") } else { String::new() };
     Ok(Verdict::Pass(format!("{passed} tests{ignored}")))

@@ -1,13 +1,13 @@
-//! On Ray, the search of chia-dispatch's example of that name, with the system C compiler.
+//! On Ray, the loop of chia-dispatch's example of that name: four iterations of four calls.
 //! It runs on the cluster that `RAY_ADDRESS` names, or else on a private one.
 //!
 //! ```console
-//! $ CHIA_RAY_PYTHON=… cargo run -p chia-ray --example design_space
+//! $ CHIA_RAY_PYTHON=… cargo run -p chia-ray --example ray_bypass_cache
 //! ```
 
 #[path = "../../../chia-dispatch/loop/examples/common/mod.rs"]
 mod common;
-#[path = "../../../chia-dispatch/loop/examples/design_space/work.rs"]
+#[path = "../../../chia-dispatch/loop/examples/bypass_cache/work.rs"]
 mod work;
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     chia_ray::main(Worker::new(Registry::collect()), async |worker| {
         let args = common::Args::parse();
-        let own = Resources::from([("cpu", 2.0), ("builder", 2.0), ("runner", 1.0)]);
+        let own = Resources::from([("cpu", 2.0), ("counter", 2.0)]);
         let options = match std::env::var_os("RAY_ADDRESS") {
             Some(_) => RayOptions::auto(),
             None => RayOptions::private(own),
