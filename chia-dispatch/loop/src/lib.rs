@@ -16,6 +16,8 @@ mod worker;
 
 pub use builder::ChiaBuilder;
 pub use chia::{Call, Chia, Handle, block_on};
+#[cfg(feature = "files")]
+pub use chia_archive::{Directory, File};
 pub use chia_dispatch::{
     Amount, Backend, CPU, Error, ErrorKind, GPU, MEMORY, Place, Resources, Result,
 };

@@ -1,5 +1,5 @@
 //! A small design-space exploration with a real tool: the fastest build of a C kernel is searched for.
-//! Built programs are kept as bytes, measurements as structs; interrupted anywhere and started again,
+//! Built programs are kept as files, measurements as structs; interrupted anywhere and started again,
 //! it repeats no finished step. Needs the system C compiler `cc`.
 //!
 //! ```console

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use chia_loop::{Blob, Chia, ChiaBuilder, Error, ErrorKind, Handle, Result};
+use chia_loop::{Chia, ChiaBuilder, Error, ErrorKind, File, Handle, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Args, Progress, Report, run_name};
@@ -57,7 +57,7 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Compiles a variant with the system's C compiler; the program is the result.
 #[chia_loop::function(resources = [("builder", 1.0)])]
-fn build(variant: Variant) -> Result<Blob, AnyError> {
+fn build(variant: Variant) -> Result<File, AnyError> {
     let dir = tempfile::tempdir()?;
     let (source, program) = (dir.path().join("kernel.c"), dir.path().join("kernel"));
     std::fs::write(&source, KERNEL)?;
@@ -72,15 +72,15 @@ fn build(variant: Variant) -> Result<Blob, AnyError> {
     if !output.status.success() {
         return Err(format!("cc: {}", String::from_utf8_lossy(&output.stderr)).into());
     }
-    Ok(std::fs::read(&program)?.into())
+    Ok(File::pack(&program)?)
 }
 
 /// Runs a built variant a few times; the best time counts, and all must print the same checksum.
 #[chia_loop::function(resources = [("runner", 1.0)])]
-fn measure(program: Blob) -> Result<Measurement, AnyError> {
+fn measure(program: File) -> Result<Measurement, AnyError> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join("kernel");
-    install(&path, &program)?;
+    program.put_at(&path)?;
     let mut best = Duration::MAX;
     let mut checksums = BTreeSet::new();
     for _ in 0..5 {
@@ -109,12 +109,6 @@ fn start(path: &Path) -> io::Result<Output> {
             result => return result,
         }
     }
-}
-
-fn install(path: &Path, program: &[u8]) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::write(path, program)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
 }
 
 /// The driver.

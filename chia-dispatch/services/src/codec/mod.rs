@@ -6,9 +6,11 @@
 
 mod blob;
 mod canonical;
+#[cfg(feature = "files")]
+mod files;
 mod wide;
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -16,6 +18,8 @@ use serde::de::DeserializeOwned;
 
 pub use blob::Blob;
 pub use canonical::{canonical, to_text};
+#[cfg(feature = "files")]
+pub use files::content_digest;
 
 use chia_dispatch::{Error, ErrorKind, Result};
 
@@ -47,6 +51,11 @@ pub fn encode_into<T: Value>(value: &T, out: &mut Vec<u8>) -> Result<()> {
         blob.encode_into(out);
         return Ok(());
     }
+    #[cfg(feature = "files")]
+    if let Some(blob) = files::to_blob(value) {
+        blob?.encode_into(out);
+        return Ok(());
+    }
     let before = out.len();
     serde_pickle::to_writer(out, value, serde_pickle::SerOptions::new()).map_err(|error| {
         let message = format!("a value of type {} cannot be encoded", std::any::type_name::<T>());
@@ -67,20 +76,24 @@ pub fn encode_into<T: Value>(value: &T, out: &mut Vec<u8>) -> Result<()> {
 /// [`ErrorKind::Decode`], naming the type that was asked for: the bytes are damaged, or hold another
 /// type, or a Python object that is not plain data.
 pub fn decode<T: Value>(bytes: &Bytes) -> Result<T> {
-    let mut blob = None::<Blob>;
-    let slot: &mut dyn Any = &mut blob;
-    if let Some(slot) = slot.downcast_mut::<Option<T>>() {
-        *slot = Some(downcast(Blob::decode(bytes)?)?);
-        return slot.take().ok_or_else(|| wrong_type::<T>("nothing"));
+    if let Some(blob) = decode_as(|| Blob::decode(bytes)) {
+        return blob;
+    }
+    #[cfg(feature = "files")]
+    if let Some(value) = files::decode(bytes) {
+        return value;
     }
     serde_pickle::from_slice(bytes, serde_pickle::DeOptions::new())
         .or_else(|error| if wide::is_cure_for(&error) { wide::decode(bytes) } else { Err(error) })
         .map_err(|error| wrong_type::<T>("other data").with_source(error))
 }
 
-fn downcast<T: Value>(blob: Blob) -> Result<T> {
-    let boxed: Box<dyn Any> = Box::new(blob);
-    boxed.downcast().map(|value| *value).map_err(|_| wrong_type::<T>("a blob"))
+/// The value, if `T` is the type that `decode` gives.
+fn decode_as<T: Value, S: Value>(decode: impl FnOnce() -> Result<S>) -> Option<Result<T>> {
+    (TypeId::of::<T>() == TypeId::of::<S>()).then(|| {
+        let boxed: Box<dyn Any> = Box::new(decode()?);
+        boxed.downcast().map(|value| *value).map_err(|_| wrong_type::<T>("another type"))
+    })
 }
 
 fn wrong_type<T>(found: &str) -> Error {
