@@ -83,6 +83,14 @@ pub struct TaskContext {
     place: Arc<Place>,
     cancelled: Arc<AtomicBool>,
     foreign: Option<Arc<dyn ForeignRunner>>,
+    restarts: Restarts,
+}
+
+/// What a host must know to make up for the death of a process.
+#[derive(Clone, Debug, Default)]
+struct Restarts {
+    allowed: u32,
+    actor_name: Option<Arc<str>>,
 }
 
 /// The error of a body that is not in this program, on a backend without a [`ForeignRunner`].
@@ -111,7 +119,28 @@ impl TaskContext {
     /// makes one such view of itself a task.
     #[must_use]
     pub fn new(backend: Arc<dyn Backend>, place: Arc<Place>, cancelled: Arc<AtomicBool>) -> Self {
-        Self { backend, place, cancelled, foreign: None }
+        Self { backend, place, cancelled, foreign: None, restarts: Restarts::default() }
+    }
+
+    /// The same context for a host that makes up for the death of processes itself: how often the
+    /// task may be run again, or the actor be made anew, and the actor's name if it has one.
+    #[must_use]
+    pub fn with_restarts(self, allowed: u32, actor_name: Option<Arc<str>>) -> Self {
+        Self { restarts: Restarts { allowed, actor_name }, ..self }
+    }
+
+    /// How often the task may be run again, or the actor be made anew, after the death of its
+    /// process. 0 where the backend sees to that itself.
+    #[must_use]
+    pub fn restarts(&self) -> u32 {
+        self.restarts.allowed
+    }
+
+    /// The actor's name. `None` for a task, for an actor without one, and where the backend makes up
+    /// for the death of processes itself.
+    #[must_use]
+    pub fn actor_name(&self) -> Option<&str> {
+        self.restarts.actor_name.as_deref()
     }
 
     /// The same context for a worker that runs bodies of other languages.

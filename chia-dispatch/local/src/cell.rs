@@ -49,8 +49,8 @@ pub(super) struct Ahead {
 
 /// What is to be run. Boxed, so that finished cells and running tasks stay small.
 pub(super) enum JobKind {
-    /// A task for the host, its arguments still to be filled in.
-    Task(Box<Job>),
+    /// A task for the host, its arguments still to be filled in, and how often it may be run again.
+    Task(Box<Job>, u32),
     /// The constructor of an actor.
     Actor(Box<Birth>),
     /// A method of a living actor.
@@ -83,7 +83,7 @@ impl JobKind {
     fn after(&self) -> Option<Arc<Cell>> {
         match self {
             Self::Call(call) => call.queue.as_ref()?.current(),
-            Self::Task(_) | Self::Actor(_) => None,
+            Self::Task(..) | Self::Actor(_) => None,
         }
     }
 }

@@ -80,7 +80,8 @@ impl Engine {
         let Task { entry, payload, args, shared, options } = task;
         let class = self.class(&options)?;
         let name = if options.name.is_empty() { entry.clone() } else { options.name };
-        let job = JobKind::Task(Box::new(Job { entry, payload, args: Vec::new(), shared }));
+        let job = Box::new(Job { entry, payload, args: Vec::new(), shared });
+        let job = JobKind::Task(job, options.retries);
         let cells = args.iter().map(|arg| self.cell(arg)).collect::<Result<Vec<_>>>()?;
         let cell = self.make(name, Ahead { job, args, class: Some(class) });
         self.submit_made(&cell, &cells);
@@ -288,7 +289,8 @@ impl Engine {
         let context = TaskContext::new(Arc::clone(&view) as _, Arc::clone(&place), cancelled);
         let run = Run { cell, view, place };
         match work.job {
-            JobKind::Task(mut job) => {
+            JobKind::Task(mut job, retries) => {
+                let context = context.with_restarts(retries, None);
                 job.args.extend(work.args.iter().filter_map(value));
                 self.runtime.spawn(run.task(job, context).instrument(span));
             }
@@ -299,6 +301,7 @@ impl Engine {
                     scheduler.pin(&mut held.grant);
                 }
                 drop(state);
+                let context = context.with_restarts(birth.restarts, birth.name.clone());
                 self.runtime.spawn(run.actor(birth, context).instrument(span));
             }
             // Calls go through their actor's inbox.

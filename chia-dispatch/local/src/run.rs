@@ -31,7 +31,7 @@ impl Run {
 
     pub(super) async fn actor(self, birth: Box<Birth>, context: TaskContext) {
         let host = Arc::clone(&self.view.engine().host);
-        let Birth { actor, kind, init } = *birth;
+        let Birth { actor, kind, init, .. } = *birth;
         let body = guarded(|| host.actor(&kind, init, context));
         let instance = tokio::select! {
             biased;

@@ -8,14 +8,12 @@ use chia_dispatch::{Actor, Error, ErrorKind, Result, TaskContext};
 use tokio::sync::Mutex;
 
 use super::crew::{Crew, Engaged};
-use super::envelope::OpenActor;
-use super::host::inside;
 
 /// Stands for the actor in the driver's process, and makes it anew when its own process died.
 pub(super) struct ProcessActor {
     crew: Arc<Crew>,
     kind: String,
-    spec: OpenActor,
+    init: Bytes,
     context: TaskContext,
     life: Mutex<Arc<Life>>,
 }
@@ -39,11 +37,11 @@ impl ProcessActor {
     pub(super) async fn start(
         crew: Arc<Crew>,
         kind: &str,
-        spec: OpenActor,
+        init: Bytes,
         context: TaskContext,
     ) -> Result<Self> {
-        let life = Mutex::new(Arc::new(begin(&crew, kind, &spec, &context, 0).await?));
-        Ok(Self { crew, kind: kind.to_owned(), spec, context, life })
+        let life = Mutex::new(Arc::new(begin(&crew, kind, &init, &context, 0).await?));
+        Ok(Self { crew, kind: kind.to_owned(), init, context, life })
     }
 
     /// The actor's life, a new one if the last one is over and another is allowed.
@@ -51,29 +49,34 @@ impl ProcessActor {
         let mut life = self.life.lock().await;
         if !life.engaged.process().worker.is_alive() {
             let deaths = life.deaths.saturating_add(1);
-            if deaths > self.spec.restarts && self.spec.restarts != u32::MAX {
+            if !self.may_restart(deaths) {
                 return Err(self.died());
             }
-            let next = begin(&self.crew, &self.kind, &self.spec, &self.context, deaths).await?;
+            let next = begin(&self.crew, &self.kind, &self.init, &self.context, deaths).await?;
             *life = Arc::new(next);
         }
         Ok(Arc::clone(&life))
     }
 
     fn died(&self) -> Error {
-        let OpenActor { name, restarts, .. } = &self.spec;
-        let kind = &self.kind;
-        let text = format!("the process of actor `{name}` ({kind}) died; restarts: {restarts}");
+        let (actor, restarts) = (described(&self.kind, &self.context), self.context.restarts());
+        let text = format!("the process of {actor} died; restarts: {restarts}");
         Error::new(ErrorKind::ActorDied, text)
+    }
+
+    /// Whether the actor may be made anew after this many deaths. `u32::MAX` sets no limit.
+    fn may_restart(&self, deaths: u32) -> bool {
+        let allowed = self.context.restarts();
+        deaths <= allowed || allowed == u32::MAX
     }
 
     /// Frees the name of an actor that will not come back.
     fn bury(&self, life: &Life) {
-        let over = life.deaths >= self.spec.restarts && self.spec.restarts != u32::MAX;
-        if !over || self.spec.name.is_empty() {
+        if self.may_restart(life.deaths.saturating_add(1)) {
             return;
         }
-        let (backend, name) = (Arc::clone(self.context.backend()), self.spec.name.clone());
+        let Some(name) = self.context.actor_name().map(str::to_owned) else { return };
+        let backend = Arc::clone(self.context.backend());
         tokio::spawn(async move {
             if let Ok(Some(actor)) = backend.find_actor(&name).await {
                 // Fails only when the backend is gone, and all names with it.
@@ -86,25 +89,33 @@ impl ProcessActor {
 async fn begin(
     crew: &Arc<Crew>,
     kind: &str,
-    spec: &OpenActor,
+    init: &Bytes,
     context: &TaskContext,
     deaths: u32,
 ) -> Result<Life> {
     let mut engaged = crew.hire(context).await?;
     let mut place = context.place().clone();
     place.attempt = deaths;
-    let backend = inside(crew, context);
-    let made = engaged.process().worker.make(kind, spec.init.clone(), &place, backend).await;
+    let backend = Arc::clone(context.backend());
+    let made = engaged.process().worker.make(kind, init.clone(), &place, backend).await;
     match made {
         Ok(number) => Ok(Life { engaged, number, deaths }),
         Err(_) if !engaged.process().worker.is_alive() => {
-            let what = format!("the constructor of actor `{}` ({kind})", spec.name);
+            let what = format!("the constructor of {}", described(kind, context));
             Err(engaged.process_mut().post_mortem(ErrorKind::WorkerDied, &what).await)
         }
         Err(error) => {
             engaged.done();
             Err(error)
         }
+    }
+}
+
+/// The actor as messages name it.
+fn described(kind: &str, context: &TaskContext) -> String {
+    match context.actor_name() {
+        Some(name) => format!("actor `{name}` ({kind})"),
+        None => format!("an actor of kind `{kind}`"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The trait: everything is the in-process backend's, but for what goes into the envelope.
+//! The trait: everything is the in-process backend's, but for its name and its end.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,37 +10,19 @@ use chia_dispatch::backend::{
     ActorCall, ActorRef, ActorSpec, Backend, Capabilities, Node, ObjectRef, Task,
 };
 
-use super::builder::ProcessPoolBuilder;
+use chia_local::LocalBackend;
+
 use super::crew::Crew;
-use super::{envelope, memory};
+use super::identity::{NAME, capabilities};
 
 /// Runs each task and each actor in a process of its own, on this machine.
 pub struct ProcessPool {
-    /// The in-process backend, as the driver or as one task sees it.
-    inner: Arc<dyn Backend>,
+    inner: Arc<LocalBackend>,
     crew: Arc<Crew>,
 }
 
-pub(super) const NAME: &str = "pool";
-
-pub(super) fn capabilities() -> Capabilities {
-    Capabilities {
-        isolates_crashes: true,
-        retries: true,
-        restarts_actors: true,
-        enforces_memory: memory::ENFORCED,
-        ..Capabilities::default()
-    }
-}
-
 impl ProcessPool {
-    /// Nodes first, then [`start`](ProcessPoolBuilder::start).
-    #[must_use]
-    pub fn builder() -> ProcessPoolBuilder {
-        ProcessPoolBuilder::default()
-    }
-
-    pub(super) fn new(inner: Arc<dyn Backend>, crew: Arc<Crew>) -> Self {
+    pub(super) fn new(inner: Arc<LocalBackend>, crew: Arc<Crew>) -> Self {
         Self { inner, crew }
     }
 }
@@ -62,7 +44,7 @@ impl Backend for ProcessPool {
     }
 
     async fn submit(&self, task: Task) -> Result<ObjectRef> {
-        self.inner.submit(envelope::seal_task(task)).await
+        self.inner.submit(task).await
     }
 
     async fn put(&self, value: Bytes) -> Result<ObjectRef> {
@@ -82,7 +64,7 @@ impl Backend for ProcessPool {
     }
 
     async fn actor(&self, spec: ActorSpec) -> Result<ActorRef> {
-        self.inner.actor(envelope::seal_actor(spec)).await
+        self.inner.actor(spec).await
     }
 
     async fn find_actor(&self, name: &str) -> Result<Option<ActorRef>> {

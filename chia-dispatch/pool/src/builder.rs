@@ -30,6 +30,14 @@ impl Default for ProcessPoolBuilder {
     }
 }
 
+impl ProcessPool {
+    /// Nodes first, then [`start`](ProcessPoolBuilder::start).
+    #[must_use]
+    pub fn builder() -> ProcessPoolBuilder {
+        ProcessPoolBuilder::default()
+    }
+}
+
 impl ProcessPoolBuilder {
     /// Adds a node. The first one is the driver's, and the head. The name is its id as well.
     #[must_use]

@@ -5,42 +5,31 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chia_dispatch::backend::Backend;
 use chia_dispatch::{Actor, Error, ErrorKind, Host, Job, Result, TaskContext};
 
 use super::actor::ProcessActor;
-use super::backend::ProcessPool;
 use super::crew::Crew;
-use super::envelope;
 
 pub(super) struct PoolHost {
     pub(super) crew: Arc<Crew>,
     pub(super) time_limit: Option<Duration>,
 }
 
-/// The backend for the calls that a task makes: what it submits needs an envelope too.
-pub(super) fn inside(crew: &Arc<Crew>, context: &TaskContext) -> Arc<dyn Backend> {
-    Arc::new(ProcessPool::new(Arc::clone(context.backend()), Arc::clone(crew)))
-}
-
 #[async_trait]
 impl Host for PoolHost {
-    async fn run(&self, mut job: Job, context: TaskContext) -> Result<Bytes> {
-        let (retries, entry) = envelope::open_task(&job.entry)?;
-        job.entry = entry.to_owned();
+    async fn run(&self, job: Job, context: TaskContext) -> Result<Bytes> {
         let mut attempt = 0;
         loop {
             match self.attempt(&job, &context, attempt).await {
                 Attempt::Answered(answer) => return answer,
-                Attempt::Died(error) if attempt >= retries => return Err(error),
+                Attempt::Died(error) if attempt >= context.restarts() => return Err(error),
                 Attempt::Died(_) => attempt += 1,
             }
         }
     }
 
     async fn actor(&self, kind: &str, init: Bytes, context: TaskContext) -> Result<Box<dyn Actor>> {
-        let spec = envelope::open_actor(init)?;
-        let actor = ProcessActor::start(Arc::clone(&self.crew), kind, spec, context).await?;
+        let actor = ProcessActor::start(Arc::clone(&self.crew), kind, init, context).await?;
         Ok(Box::new(actor))
     }
 }
@@ -61,7 +50,7 @@ impl PoolHost {
         };
         let mut place = context.place().clone();
         place.attempt = attempt;
-        let running = engaged.run(job, &place, inside(&self.crew, context));
+        let running = engaged.run(job, &place, Arc::clone(context.backend()));
         let Some(answer) = within(self.time_limit, running).await else {
             engaged.kill().await;
             let limit = self.time_limit.unwrap_or_default();

@@ -4,9 +4,9 @@ mod actor;
 mod backend;
 mod builder;
 mod crew;
-mod envelope;
 mod group;
 mod host;
+mod identity;
 mod memory;
 mod process;
 

@@ -12,7 +12,7 @@ use chia_wire::{Hello, WORKER_VARIABLE, Worker};
 use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 
-use super::backend::{NAME, capabilities};
+use super::identity::{NAME, capabilities};
 use super::memory;
 
 /// How long a process may take to greet. A loaded machine is slow; a program that never calls

@@ -118,7 +118,7 @@ impl Call {
                 let answer = guarded(|| instance.call(&method, payload, args));
                 RUNNING.scope(Arc::clone(&self.cell), answer).await
             }
-            JobKind::Task(_) | JobKind::Actor(_) => std::future::pending().await,
+            JobKind::Task(..) | JobKind::Actor(_) => std::future::pending().await,
         }
     }
 

@@ -24,6 +24,9 @@ pub(super) struct Birth {
     pub(super) actor: Weak<ActorCell>,
     pub(super) kind: String,
     pub(super) init: Bytes,
+    /// The actor's name, and how often it may be made anew.
+    pub(super) name: Option<Arc<str>>,
+    pub(super) restarts: u32,
 }
 
 /// One actor; every [`ActorRef`] to it holds this, and so does every call under way.
@@ -48,11 +51,12 @@ struct Body {
 
 impl ActorCell {
     fn new(engine: &Arc<Engine>, spec: ActorSpec, class: Arc<Class>) -> Arc<Self> {
-        let ActorSpec { name, kind, init, concurrency, .. } = spec;
+        let ActorSpec { name, kind, init, concurrency, restarts, .. } = spec;
         let id = engine.id().0;
         let inbox = Inbox::new(concurrency, &engine.runtime);
         Arc::new_cyclic(|actor| {
-            let birth = Birth { actor: Weak::clone(actor), kind: kind.clone(), init };
+            let (actor, named) = (Weak::clone(actor), name.as_deref().map(Arc::from));
+            let birth = Birth { actor, kind: kind.clone(), init, name: named, restarts };
             let shown = name.clone().unwrap_or_else(|| kind.clone());
             let job = JobKind::Actor(Box::new(birth));
             let birth = engine.make(shown, Ahead { job, args: Vec::new(), class: Some(class) });
