@@ -25,11 +25,11 @@ pub struct LocalBackend {
     role: Role,
 }
 
-/// Who looks.
+/// Whose view of the backend this is.
 enum Role {
     /// The program. The backend ends with it.
     Driver,
-    /// A task or an actor, with what it holds.
+    /// A task or an actor, with the lease of its resources.
     Task(Lease),
 }
 
@@ -60,14 +60,14 @@ impl LocalBackend {
         &self.engine
     }
 
-    /// Gives back what the task holds.
+    /// Gives the task's resources back.
     pub(super) fn release(&self) {
         if let Role::Task(lease) = &self.role {
             lease.release();
         }
     }
 
-    /// Waits for a cell's outcome, as whoever looks.
+    /// Waits for a cell's outcome. A task lends its `cpu` meanwhile.
     pub(super) async fn wait(&self, cell: &Arc<Cell>) -> Result<Bytes> {
         match &self.role {
             Role::Task(lease) if cell.outcome().is_none() => lease.wait(cell).await?,
@@ -133,7 +133,7 @@ impl Backend for LocalBackend {
 
     async fn actor(&self, spec: ActorSpec) -> Result<ActorRef> {
         let actor = actor::living_or_new(&self.engine, spec)?;
-        self.wait(actor.birth()).await?;
+        self.wait(actor.construction()).await?;
         Ok(actor::reference(actor))
     }
 

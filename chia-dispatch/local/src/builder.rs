@@ -61,7 +61,7 @@ pub(super) fn machine() -> Resources {
     }
 }
 
-/// The physical memory in bytes, where the system tells it in `/proc/meminfo` (Linux, proc(5)).
+/// The physical memory in bytes, where the system reports it in `/proc/meminfo` (Linux, proc(5)).
 fn physical_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;

@@ -8,15 +8,15 @@ use chia_dispatch::backend::{ObjectId, ObjectRef};
 use chia_dispatch::{Job, Result};
 use tokio::sync::SetOnce;
 
-use super::actor::Birth;
+use super::actor::Construction;
 use super::scheduler::{Class, Entry};
 
 /// The one allocation that an object costs; every [`ObjectRef`] to it holds it.
 pub(super) struct Cell {
     pub(super) id: ObjectId,
-    /// What people know the task by; empty for values that were put.
+    /// The task's name in messages; empty for values that were put.
     pub(super) name: String,
-    /// Tells objects of this backend from those of another.
+    /// Distinguishes objects of this backend from those of another.
     pub(super) backend: u64,
     outcome: SetOnce<Result<Bytes>>,
     /// How many arguments are not there yet, and one for the submission that is under way.
@@ -24,7 +24,7 @@ pub(super) struct Cell {
     stage: Mutex<Stage>,
 }
 
-/// How far the cell has come, and who wants its value as an argument.
+/// The progress of the cell, and the cells that take its value as an argument.
 struct Stage {
     work: Work,
     dependents: Vec<Arc<Cell>>,
@@ -32,27 +32,27 @@ struct Stage {
 
 enum Work {
     /// Waits for its arguments or for a place.
-    Ahead(Ahead),
-    /// Runs; the flag tells a blocking body to stop.
+    Queued(Queued),
+    /// Runs. The flag asks a blocking body to stop.
     Running(Arc<AtomicBool>),
     /// Nothing is left to do.
     Over,
 }
 
 /// Work that has not begun.
-pub(super) struct Ahead {
+pub(super) struct Queued {
     pub(super) job: JobKind,
     pub(super) args: Vec<ObjectRef>,
-    /// What it needs to run; `None` for calls of actors, which need nothing.
+    /// The resources that it needs; `None` for calls of actors, which need none.
     pub(super) class: Option<Arc<Class>>,
 }
 
-/// What is to be run. Boxed, so that finished cells and running tasks stay small.
+/// The work itself. Boxed, so that finished cells and running tasks stay small.
 pub(super) enum JobKind {
     /// A task for the host, its arguments still to be filled in, and how often it may be run again.
     Task(Box<Job>, u32),
     /// The constructor of an actor.
-    Actor(Box<Birth>),
+    Actor(Box<Construction>),
     /// A method of a living actor.
     Call(Box<MethodCall>),
 }
@@ -88,11 +88,11 @@ impl JobKind {
     }
 }
 
-/// How a cell stands that has no value yet.
-pub(super) enum Standing {
+/// The state of a cell, as the deadlock detector sees it.
+pub(super) enum CellState {
     /// Its work has not begun.
-    Ahead {
-        /// What it needs to run.
+    Queued {
+        /// The resources that it needs.
         class: Option<Arc<Class>>,
         args: Vec<ObjectRef>,
         /// The call that an ordered actor makes before this one.
@@ -105,9 +105,9 @@ pub(super) enum Standing {
 }
 
 impl Cell {
-    pub(super) fn ahead(id: ObjectId, backend: u64, name: String, ahead: Ahead) -> Self {
-        let missing = AtomicUsize::new(ahead.args.len() + 1);
-        let stage = Stage { work: Work::Ahead(ahead), dependents: Vec::new() };
+    pub(super) fn queued(id: ObjectId, backend: u64, name: String, queued: Queued) -> Self {
+        let missing = AtomicUsize::new(queued.args.len() + 1);
+        let stage = Stage { work: Work::Queued(queued), dependents: Vec::new() };
         Self { id, name, backend, outcome: SetOnce::new(), missing, stage: Mutex::new(stage) }
     }
 
@@ -147,7 +147,7 @@ impl Cell {
         Some(dependents)
     }
 
-    /// Tells `dependent` when this cell has its outcome. False when it is there already.
+    /// Registers `dependent`, to be notified of the outcome. False when this cell has it already.
     pub(super) fn notify(&self, dependent: &Arc<Self>) -> bool {
         let mut stage = self.stage();
         if self.outcome.initialized() {
@@ -163,15 +163,15 @@ impl Cell {
     }
 
     /// Takes the work to begin it; `None` when it was cancelled.
-    pub(super) fn begin(&self, cancelled: &Arc<AtomicBool>) -> Option<Ahead> {
+    pub(super) fn begin(&self, cancelled: &Arc<AtomicBool>) -> Option<Queued> {
         let mut stage = self.stage();
         if self.outcome.initialized() {
             return None;
         }
         match std::mem::replace(&mut stage.work, Work::Over) {
-            Work::Ahead(ahead) => {
+            Work::Queued(queued) => {
                 stage.work = Work::Running(Arc::clone(cancelled));
-                Some(ahead)
+                Some(queued)
             }
             other => {
                 stage.work = other;
@@ -183,20 +183,20 @@ impl Cell {
     /// The class that the work needs, while it has not begun.
     pub(super) fn class(&self) -> Option<Arc<Class>> {
         match &self.stage().work {
-            Work::Ahead(ahead) => ahead.class.clone(),
+            Work::Queued(queued) => queued.class.clone(),
             _ => None,
         }
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn state(&self) -> CellState {
         match &self.stage().work {
-            Work::Ahead(ahead) => Standing::Ahead {
-                class: ahead.class.clone(),
-                args: ahead.args.clone(),
-                after: ahead.job.after(),
+            Work::Queued(queued) => CellState::Queued {
+                class: queued.class.clone(),
+                args: queued.args.clone(),
+                after: queued.job.after(),
             },
-            Work::Running(_) => Standing::Running,
-            Work::Over => Standing::Over,
+            Work::Running(_) => CellState::Running,
+            Work::Over => CellState::Over,
         }
     }
 

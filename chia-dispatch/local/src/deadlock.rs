@@ -1,11 +1,10 @@
-//! Waits that can never end: found without guessing, so that a slow task is never taken for a dead one.
+//! Finds waits that can never end, without guessing: a slow task is never reported.
 //!
-//! Two looks are taken. A task that begins to wait for what cannot start while that very task holds
+//! There are two checks. A task that begins to wait for what cannot start while that very task holds
 //! its resources is refused at once. Rings of several tasks are looked for every [`SETTLE`]: let
-//! everything that may go on go on and finish, and see who is left. Every doubt is decided for the
-//! tasks: one that waits for several objects goes on with any of them, and what has not started
+//! all tasks that may go on finish, and see which are left. Every doubt is decided for the tasks: one that waits for several objects goes on with any of them, and what has not started
 //! finishes once it fits. A call of an actor counts as a task that holds nothing; the later calls of
-//! an ordered actor depend on it. A ring is reported when two looks in a row find it, so that
+//! an ordered actor depend on it. A ring is reported when two checks in a row find it, so that
 //! a shorter time-out around a wait comes first, and one wait at a time, the youngest task's: its
 //! failure may free the others.
 
@@ -17,18 +16,18 @@ use std::time::Duration;
 use chia_dispatch::backend::ObjectId;
 use chia_dispatch::{Error, ErrorKind, Resources};
 
-use super::cell::{Cell, Standing};
+use super::cell::{Cell, CellState};
 use super::engine::{Engine, State};
 use super::lease::{Held, Wait};
 use super::scheduler::{Class, Pool, Scheduler};
 
-/// How long a ring must stand still.
+/// The time between two checks for rings.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// Something unfinished that an object depends on.
 pub(super) struct Pending {
     cell: Arc<Cell>,
-    /// What it needs before it can start; `None` when it runs already.
+    /// The resources that it needs before it can start; `None` when it runs already.
     pub(super) class: Option<Arc<Class>>,
     /// The call that its ordered actor makes first.
     after: Option<Arc<Cell>>,
@@ -44,28 +43,29 @@ pub(super) fn pending(target: &Arc<Cell>) -> Vec<Pending> {
         if !seen.insert(cell.id) {
             continue;
         }
-        match cell.standing() {
-            Standing::Ahead { class, args, after } => {
+        match cell.state() {
+            CellState::Queued { class, args, after } => {
                 let after = after.filter(|call| call.id != cell.id);
                 next.extend(args.iter().filter_map(super::cell::cell));
                 next.extend(after.clone());
                 found.push(Pending { cell, class, after });
             }
-            Standing::Running => found.push(Pending { cell, class: None, after: None }),
-            Standing::Over => {}
+            CellState::Running => found.push(Pending { cell, class: None, after: None }),
+            CellState::Over => {}
         }
     }
     found
 }
 
-/// The error of a wait for something that needs what the waiter itself holds, whoever else lets go.
-pub(super) fn by_itself(
+/// The error of a wait for an object that needs resources which the waiter itself holds, even if all
+/// other tasks give theirs back.
+pub(super) fn self_deadlock(
     scheduler: &Scheduler<Arc<Cell>>,
     waiter: &Held,
     target: &Cell,
     pending: &[Pending],
 ) -> Option<Error> {
-    let kept = waiter.kept();
+    let kept = waiter.retained();
     if kept.is_empty() {
         return None;
     }
@@ -82,32 +82,33 @@ pub(super) fn by_itself(
     Some(Error::new(ErrorKind::Deadlock, message))
 }
 
-/// Looks for rings for as long as tasks wait.
+/// Checks for rings for as long as tasks wait.
 pub(super) async fn watch(engine: Weak<Engine>) {
     let mut suspects = HashSet::new();
     loop {
         tokio::time::sleep(SETTLE).await;
         let Some(engine) = engine.upgrade() else { return };
-        let Some(ring) = engine.look(standing_still) else { return };
-        let doomed = ring.iter().filter(|doomed| suspects.contains(&doomed.key()));
-        if let Some(victim) = doomed.max_by_key(|doomed| doomed.waiter) {
-            // Fails only when another look has told this wait already.
-            let _ = victim.wait.verdict.set(Error::new(ErrorKind::Deadlock, victim.why.as_str()));
+        let Some(ring) = engine.look(stuck_waits) else { return };
+        let stuck = ring.iter().filter(|stuck| suspects.contains(&stuck.key()));
+        if let Some(youngest) = stuck.max_by_key(|stuck| stuck.waiter) {
+            // Fails only when an earlier check has reported this wait already.
+            let _ =
+                youngest.wait.verdict.set(Error::new(ErrorKind::Deadlock, youngest.why.as_str()));
         }
-        suspects = ring.iter().map(Doomed::key).collect();
+        suspects = ring.iter().map(StuckWait::key).collect();
     }
 }
 
 /// A wait that nothing can end.
-pub(super) struct Doomed {
+pub(super) struct StuckWait {
     wait: Arc<Wait>,
     waiter: ObjectId,
     why: String,
 }
 
-impl Doomed {
-    /// The wait's address. It cannot be another wait's: every look is a second after the last, and
-    /// a wait that took over the memory of an ended one is looked at once more than needed at most.
+impl StuckWait {
+    /// The wait's address. It cannot be another wait's: checks are a second apart, and
+    /// a wait at the address of an ended one is checked once more than needed at most.
     fn key(&self) -> (usize, ObjectId) {
         (Arc::as_ptr(&self.wait) as usize, self.wait.target.id)
     }
@@ -116,7 +117,7 @@ impl Doomed {
 /// A task, or a call of an actor, that waits.
 struct Waiter<'s> {
     cell: &'s Arc<Cell>,
-    /// What a task holds while it waits. What an actor holds is not given back by its calls.
+    /// The task's resources. `None` for a call: it gives back none of its actor's.
     held: Option<&'s Held>,
     /// Each wait, with all that it depends on.
     waits: Vec<(&'s Arc<Wait>, Vec<Pending>)>,
@@ -142,8 +143,8 @@ fn waiters(state: &State) -> Waiters<'_> {
     waiters
 }
 
-/// The waits that are left when everything that may go on has gone on and finished.
-fn standing_still(state: &State) -> Vec<Doomed> {
+/// The waits that are left when all tasks that may go on have finished.
+fn stuck_waits(state: &State) -> Vec<StuckWait> {
     let mut pools = state.scheduler.empty_pools();
     let mut blocked = waiters(state);
     for held in blocked.values().filter_map(|waiter| waiter.held) {
@@ -153,7 +154,9 @@ fn standing_still(state: &State) -> Vec<Doomed> {
         let may_end = |pending: &Vec<Pending>| {
             pending.iter().all(|item| item.can_start(&pools) && item.can_finish(&blocked))
         };
-        let goes_on = |waiter: &Waiter<'_>| waiter.waits.iter().any(|(_, hope)| may_end(hope));
+        let goes_on = |waiter: &Waiter<'_>| {
+            waiter.waits.iter().any(|(_, dependencies)| may_end(dependencies))
+        };
         let free: Vec<ObjectId> =
             blocked.iter().filter(|(_, waiter)| goes_on(waiter)).map(|(id, _)| *id).collect();
         if free.is_empty() {
@@ -165,14 +168,14 @@ fn standing_still(state: &State) -> Vec<Doomed> {
             }
         }
     }
-    let doomed = blocked.values().flat_map(|waiter| {
-        waiter.waits.iter().map(|(wait, hope)| Doomed {
+    let stuck = blocked.values().flat_map(|waiter| {
+        waiter.waits.iter().map(|(wait, dependencies)| StuckWait {
             wait: Arc::clone(wait),
             waiter: waiter.cell.id,
-            why: why(waiter, wait, hope, &blocked, &pools),
+            why: why(waiter, wait, dependencies, &blocked, &pools),
         })
     });
-    doomed.collect()
+    stuck.collect()
 }
 
 impl Pending {
@@ -185,24 +188,24 @@ impl Pending {
     }
 }
 
-/// Names what is missing: the resource and its holders, or the call that comes first.
+/// The message: names the missing resource and its holders, or the call that comes first.
 fn why(
     waiter: &Waiter<'_>,
     wait: &Wait,
-    hope: &[Pending],
+    dependencies: &[Pending],
     blocked: &Waiters<'_>,
     pools: &[Pool],
 ) -> String {
     let kind = if waiter.held.is_some() { "task" } else { "call" };
     let mut text = format!("{kind} `{}` waits for `{}`", waiter.cell.name, wait.target.name);
-    let stuck = hope.iter().find(|item| !item.can_start(pools));
+    let stuck = dependencies.iter().find(|item| !item.can_start(pools));
     // Writing to a string cannot fail.
     if let Some((item, class)) = stuck.and_then(|item| Some((item, item.class.as_ref()?))) {
         let needs = class.resources();
         let holders = holders(needs, blocked).join(", ");
         let _ = write!(text, ", and `{}` needs {needs}, held by {holders}", item.cell.name);
     } else if let Some((call, first)) =
-        hope.iter().find_map(|item| Some((&item.cell, item.after.as_ref()?)))
+        dependencies.iter().find_map(|item| Some((&item.cell, item.after.as_ref()?)))
     {
         let (call, first) = (&call.name, &first.name);
         let _ = write!(text, ", and the ordered actor makes `{call}` only after `{first}`");
@@ -212,7 +215,8 @@ fn why(
 
 /// The names of the waiting tasks that hold some of these resources, oldest first.
 fn holders(needs: &Resources, blocked: &Waiters<'_>) -> Vec<String> {
-    let holds = |held: &&Held| held.kept().iter().any(|(name, _)| !needs.amount(name).is_zero());
+    let holds =
+        |held: &&Held| held.retained().iter().any(|(name, _)| !needs.amount(name).is_zero());
     let held = blocked.values().filter_map(|waiter| waiter.held).filter(holds);
     let mut holders: Vec<&Arc<Cell>> = held.map(|held| &held.holder).collect();
     holders.sort_by_key(|holder| holder.id);

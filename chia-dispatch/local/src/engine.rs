@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use super::actor::{self, Actors};
 use super::backend::LocalBackend;
-use super::cell::{Ahead, Cell, JobKind, cell};
+use super::cell::{Cell, JobKind, Queued, cell};
 use super::deadlock;
 use super::lease::{Held, Key, Lease, Wait};
 use super::run::Run;
@@ -21,7 +21,7 @@ use super::scheduler::{Class, Grant, Scheduler};
 
 /// Everything that the driver's view and the views of tasks share.
 pub(super) struct Engine {
-    /// Tells the objects of this backend from those of another.
+    /// Distinguishes the objects of this backend from those of another.
     number: u64,
     pub(super) host: Arc<dyn Host>,
     pub(super) runtime: Handle,
@@ -83,14 +83,14 @@ impl Engine {
         let job = Box::new(Job { entry, payload, args: Vec::new(), shared });
         let job = JobKind::Task(job, options.retries);
         let cells = args.iter().map(|arg| self.cell(arg)).collect::<Result<Vec<_>>>()?;
-        let cell = self.make(name, Ahead { job, args, class: Some(class) });
+        let cell = self.make(name, Queued { job, args, class: Some(class) });
         self.submit_made(&cell, &cells);
         Ok(cell)
     }
 
     /// A cell for some work, which nothing starts yet.
-    pub(super) fn make(&self, name: String, ahead: Ahead) -> Arc<Cell> {
-        Arc::new(Cell::ahead(self.id(), self.number, name, ahead))
+    pub(super) fn make(&self, name: String, queued: Queued) -> Arc<Cell> {
+        Arc::new(Cell::queued(self.id(), self.number, name, queued))
     }
 
     /// Starts a cell once its arguments and its place are there.
@@ -164,7 +164,7 @@ impl Engine {
         let (wait, watch) = self.start_what_fits(|state| {
             let State { scheduler, leases, .. } = state;
             let held = leased(leases, key).ok_or_else(shut_down)?;
-            if let Some(error) = deadlock::by_itself(scheduler, held, on, &pending) {
+            if let Some(error) = deadlock::self_deadlock(scheduler, held, on, &pending) {
                 return Err(error);
             }
             let classes: Vec<_> = pending.into_iter().filter_map(|item| item.class).collect();
@@ -294,22 +294,23 @@ impl Engine {
                 job.args.extend(work.args.iter().filter_map(value));
                 self.runtime.spawn(run.task(job, context).instrument(span));
             }
-            JobKind::Actor(birth) => {
+            JobKind::Actor(construction) => {
                 let mut state = self.state();
                 let State { scheduler, leases, .. } = &mut *state;
                 if let Some(held) = leased(leases, key) {
                     scheduler.pin(&mut held.grant);
                 }
                 drop(state);
-                let context = context.with_restarts(birth.restarts, birth.name.clone());
-                self.runtime.spawn(run.actor(birth, context).instrument(span));
+                let context =
+                    context.with_restarts(construction.restarts, construction.name.clone());
+                self.runtime.spawn(run.actor(construction, context).instrument(span));
             }
             // Calls go through their actor's inbox.
             JobKind::Call(_) => {}
         }
     }
 
-    /// Lets the search for rings look at the state; `None` when no task waits, and the search ends.
+    /// Runs the deadlock detector on the state; `None` when no task waits, which ends the detector.
     pub(super) fn look<T>(&self, at: impl FnOnce(&State) -> T) -> Option<T> {
         let mut state = self.state();
         state.watched = state.waits > 0;

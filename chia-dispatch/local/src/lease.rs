@@ -1,4 +1,4 @@
-//! What a task holds while it runs, and the waits in which it gives its `cpu` back.
+//! The resources of a running task, and the waits in which it gives its `cpu` back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ pub(super) struct Lease {
     released: AtomicBool,
 }
 
-/// Where the engine keeps a lease. The slot alone may be another's once this one has ended.
+/// The index of a lease in the engine. The slot alone may belong to another lease later.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key {
     pub(super) slot: usize,
@@ -33,18 +33,18 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Whether others may have its `cpu` while it waits: a task's, not an actor's.
+    /// Whether it lends its `cpu` while it waits. A task does, an actor does not.
     pub(super) fn lends_cpu(&self) -> bool {
         !self.is_actor()
     }
 
-    /// Actors hold until someone ends them; no wait of theirs can keep that from happening.
+    /// An actor holds its resources until it is killed or dropped, whatever it waits for.
     pub(super) fn is_actor(&self) -> bool {
         self.grant.is_pinned()
     }
 
-    /// What it holds while it waits.
-    pub(super) fn kept(&self) -> Resources {
+    /// The resources that it holds while it waits.
+    pub(super) fn retained(&self) -> Resources {
         let all = self.grant.class.resources();
         if self.lends_cpu() { all.without(CPU) } else { all.clone() }
     }
@@ -79,7 +79,7 @@ impl Lease {
             return Ok(());
         }
         if self.released.load(Ordering::Acquire) {
-            // The task is over; something that it left behind still waits, and holds nothing.
+            // The task has ended; a future that it spawned still waits, and holds no resources.
             target.wait().await;
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chia_dispatch::{Error, Job, Place, Result, TaskContext, guarded};
 
-use super::actor::Birth;
+use super::actor::Construction;
 use super::backend::LocalBackend;
 use super::cell::Cell;
 use super::engine::shut_down;
@@ -29,9 +29,9 @@ impl Run {
         self.finish(outcome);
     }
 
-    pub(super) async fn actor(self, birth: Box<Birth>, context: TaskContext) {
+    pub(super) async fn actor(self, construction: Box<Construction>, context: TaskContext) {
         let host = Arc::clone(&self.view.engine().host);
-        let Birth { actor, kind, init, .. } = *birth;
+        let Construction { actor, kind, init, .. } = *construction;
         let body = guarded(|| host.actor(&kind, init, context));
         let instance = tokio::select! {
             biased;
@@ -41,14 +41,14 @@ impl Run {
         match instance {
             Ok(instance) => {
                 if let Some(actor) = actor.upgrade() {
-                    actor.born(Arc::from(instance), Arc::clone(&self.view));
+                    actor.constructed(Arc::from(instance), Arc::clone(&self.view));
                 }
                 self.view.engine().settle(&self.cell, Ok(Bytes::new()));
             }
             Err(error) => {
                 self.view.release();
                 let error = self.located(error);
-                // The name is free before anyone hears of the failure.
+                // The name is free before the failure is visible.
                 if let Some(actor) = actor.upgrade() {
                     actor.end(error.clone());
                 }
@@ -57,7 +57,7 @@ impl Run {
         }
     }
 
-    /// What the task held is free before its result is seen.
+    /// The task's resources are free before its result is visible.
     fn finish(&self, outcome: Result<Bytes>) {
         self.view.release();
         let outcome = outcome.map_err(|error| self.located(error));

@@ -7,20 +7,20 @@ use bytes::Bytes;
 use chia_dispatch::{Actor, Error, ErrorKind, Result, TaskContext};
 use tokio::sync::Mutex;
 
-use super::crew::{Crew, Engaged};
+use super::workers::{Checkout, Workers};
 
-/// Stands for the actor in the driver's process, and makes it anew when its own process died.
+/// Represents the actor in the driver's process, and restarts it when its own process died.
 pub(super) struct ProcessActor {
-    crew: Arc<Crew>,
+    workers: Arc<Workers>,
     kind: String,
     init: Bytes,
     context: TaskContext,
     life: Mutex<Arc<Life>>,
 }
 
-/// The actor between two deaths.
+/// One process of the actor, from its start to its death.
 struct Life {
-    engaged: Engaged,
+    checkout: Checkout,
     /// Its number in its process.
     number: u64,
     /// How often it died before.
@@ -29,30 +29,30 @@ struct Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
-        self.engaged.process().worker.drop_actor(self.number);
+        self.checkout.process().worker.drop_actor(self.number);
     }
 }
 
 impl ProcessActor {
     pub(super) async fn start(
-        crew: Arc<Crew>,
+        workers: Arc<Workers>,
         kind: &str,
         init: Bytes,
         context: TaskContext,
     ) -> Result<Self> {
-        let life = Mutex::new(Arc::new(begin(&crew, kind, &init, &context, 0).await?));
-        Ok(Self { crew, kind: kind.to_owned(), init, context, life })
+        let life = Mutex::new(Arc::new(begin(&workers, kind, &init, &context, 0).await?));
+        Ok(Self { workers, kind: kind.to_owned(), init, context, life })
     }
 
     /// The actor's life, a new one if the last one is over and another is allowed.
     async fn life(&self) -> Result<Arc<Life>> {
         let mut life = self.life.lock().await;
-        if !life.engaged.process().worker.is_alive() {
+        if !life.checkout.process().worker.is_alive() {
             let deaths = life.deaths.saturating_add(1);
             if !self.may_restart(deaths) {
                 return Err(self.died());
             }
-            let next = begin(&self.crew, &self.kind, &self.init, &self.context, deaths).await?;
+            let next = begin(&self.workers, &self.kind, &self.init, &self.context, deaths).await?;
             *life = Arc::new(next);
         }
         Ok(Arc::clone(&life))
@@ -70,8 +70,8 @@ impl ProcessActor {
         deaths <= allowed || allowed == u32::MAX
     }
 
-    /// Frees the name of an actor that will not come back.
-    fn bury(&self, life: &Life) {
+    /// Frees the name of an actor that is not restarted.
+    fn deregister(&self, life: &Life) {
         if self.may_restart(life.deaths.saturating_add(1)) {
             return;
         }
@@ -87,25 +87,25 @@ impl ProcessActor {
 }
 
 async fn begin(
-    crew: &Arc<Crew>,
+    workers: &Arc<Workers>,
     kind: &str,
     init: &Bytes,
     context: &TaskContext,
     deaths: u32,
 ) -> Result<Life> {
-    let mut engaged = crew.hire(context).await?;
+    let mut checkout = workers.acquire(context).await?;
     let mut place = context.place().clone();
     place.attempt = deaths;
     let backend = Arc::clone(context.backend());
-    let made = engaged.process().worker.make(kind, init.clone(), &place, backend).await;
+    let made = checkout.process().worker.make(kind, init.clone(), &place, backend).await;
     match made {
-        Ok(number) => Ok(Life { engaged, number, deaths }),
-        Err(_) if !engaged.process().worker.is_alive() => {
+        Ok(number) => Ok(Life { checkout, number, deaths }),
+        Err(_) if !checkout.process().worker.is_alive() => {
             let what = format!("the constructor of {}", described(kind, context));
-            Err(engaged.process_mut().post_mortem(ErrorKind::WorkerDied, &what).await)
+            Err(checkout.process_mut().post_mortem(ErrorKind::WorkerDied, &what).await)
         }
         Err(error) => {
-            engaged.done();
+            checkout.done();
             Err(error)
         }
     }
@@ -123,10 +123,10 @@ fn described(kind: &str, context: &TaskContext) -> String {
 impl Actor for ProcessActor {
     async fn call(&self, method: &str, payload: Bytes, args: Vec<Bytes>) -> Result<Bytes> {
         let life = self.life().await?;
-        let worker = &life.engaged.process().worker;
+        let worker = &life.checkout.process().worker;
         let outcome = worker.call(life.number, method, &payload, &args).await;
         if outcome.is_err() && !worker.is_alive() {
-            self.bury(&life);
+            self.deregister(&life);
             return Err(self.died());
         }
         outcome

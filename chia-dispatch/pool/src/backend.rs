@@ -12,24 +12,26 @@ use chia_dispatch::backend::{
 
 use chia_local::LocalBackend;
 
-use super::crew::Crew;
 use super::identity::{NAME, capabilities};
+use super::workers::Workers;
 
 /// Runs each task and each actor in a process of its own, on this machine.
 pub struct ProcessPool {
     inner: Arc<LocalBackend>,
-    crew: Arc<Crew>,
+    workers: Arc<Workers>,
 }
 
 impl ProcessPool {
-    pub(super) fn new(inner: Arc<LocalBackend>, crew: Arc<Crew>) -> Self {
-        Self { inner, crew }
+    pub(super) fn new(inner: Arc<LocalBackend>, workers: Arc<Workers>) -> Self {
+        Self { inner, workers }
     }
 }
 
 impl fmt::Debug for ProcessPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProcessPool").field("processes", &self.crew.count()).finish_non_exhaustive()
+        f.debug_struct("ProcessPool")
+            .field("processes", &self.workers.count())
+            .finish_non_exhaustive()
     }
 }
 
@@ -85,6 +87,6 @@ impl Backend for ProcessPool {
 
     async fn shutdown(&self) -> Result<()> {
         self.inner.shutdown().await?;
-        self.crew.close().await
+        self.workers.close().await
     }
 }

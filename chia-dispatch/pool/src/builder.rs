@@ -10,11 +10,11 @@ use chia_local::{LocalBackend, LocalBackendBuilder};
 use chia_wire::WORKER_VARIABLE;
 
 use super::backend::ProcessPool;
-use super::crew::Crew;
 use super::host::PoolHost;
 use super::process::Launch;
+use super::workers::Workers;
 
-/// Collects what a [`ProcessPool`] is started with.
+/// Collects the nodes and limits of a [`ProcessPool`].
 #[derive(Clone, Debug)]
 pub struct ProcessPoolBuilder {
     nodes: LocalBackendBuilder,
@@ -87,9 +87,9 @@ impl ProcessPoolBuilder {
         })?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let launch = Launch { program, args: self.args };
-        let crew = Arc::new(Crew::new(launch, self.grace, cores.max(2) * 2));
-        let host = PoolHost { crew: Arc::clone(&crew), time_limit: self.time_limit };
+        let workers = Arc::new(Workers::new(launch, self.grace, cores.max(2) * 2));
+        let host = PoolHost { workers: Arc::clone(&workers), time_limit: self.time_limit };
         let inner = self.nodes.start(Arc::new(host))?;
-        Ok(Arc::new(ProcessPool::new(inner, crew)))
+        Ok(Arc::new(ProcessPool::new(inner, workers)))
     }
 }

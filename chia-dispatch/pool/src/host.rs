@@ -1,4 +1,4 @@
-//! What the in-process backend runs for us: each task in a process, tried again when that dies.
+//! The host behind the in-process backend: runs each task in a process, and again when that dies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use bytes::Bytes;
 use chia_dispatch::{Actor, Error, ErrorKind, Host, Job, Result, TaskContext};
 
 use super::actor::ProcessActor;
-use super::crew::Crew;
+use super::workers::Workers;
 
 pub(super) struct PoolHost {
-    pub(super) crew: Arc<Crew>,
+    pub(super) workers: Arc<Workers>,
     pub(super) time_limit: Option<Duration>,
 }
 
@@ -29,7 +29,7 @@ impl Host for PoolHost {
     }
 
     async fn actor(&self, kind: &str, init: Bytes, context: TaskContext) -> Result<Box<dyn Actor>> {
-        let actor = ProcessActor::start(Arc::clone(&self.crew), kind, init, context).await?;
+        let actor = ProcessActor::start(Arc::clone(&self.workers), kind, init, context).await?;
         Ok(Box::new(actor))
     }
 }
@@ -43,31 +43,31 @@ enum Attempt {
 
 impl PoolHost {
     async fn attempt(&self, job: &Job, context: &TaskContext, attempt: u32) -> Attempt {
-        let mut engaged = match self.crew.hire(context).await {
-            Ok(engaged) => engaged,
+        let mut checkout = match self.workers.acquire(context).await {
+            Ok(checkout) => checkout,
             Err(error) if error.kind() == ErrorKind::WorkerDied => return Attempt::Died(error),
             Err(error) => return Attempt::Answered(Err(error)),
         };
         let mut place = context.place().clone();
         place.attempt = attempt;
-        let running = engaged.run(job, &place, Arc::clone(context.backend()));
+        let running = checkout.run(job, &place, Arc::clone(context.backend()));
         let Some(answer) = within(self.time_limit, running).await else {
-            engaged.kill().await;
+            checkout.kill().await;
             let limit = self.time_limit.unwrap_or_default();
             let text = format!("the task ran longer than {limit:?}, and its process was killed");
             return Attempt::Died(Error::new(ErrorKind::WorkerDied, text));
         };
-        if answer.is_err() && !engaged.process().worker.is_alive() {
+        if answer.is_err() && !checkout.process().worker.is_alive() {
             let what = format!("task `{}`", job.entry);
-            let process = engaged.process_mut();
+            let process = checkout.process_mut();
             return Attempt::Died(process.post_mortem(ErrorKind::WorkerDied, &what).await);
         }
-        engaged.done();
+        checkout.done();
         Attempt::Answered(answer)
     }
 }
 
-/// What comes of some work, if it comes in time.
+/// The result of some work, if it ends in time.
 async fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
     match limit {
         Some(limit) => tokio::time::timeout(limit, work).await.ok(),

@@ -1,4 +1,4 @@
-//! The name of the backend, and what it can do.
+//! The name of the backend and its capabilities.
 
 use chia_dispatch::backend::Capabilities;
 

@@ -3,12 +3,12 @@
 mod actor;
 mod backend;
 mod builder;
-mod crew;
 mod group;
 mod host;
 mod identity;
 mod memory;
 mod process;
+mod workers;
 
 pub use backend::ProcessPool;
 pub use builder::ProcessPoolBuilder;

@@ -9,7 +9,7 @@ use chia_dispatch::{Error, ErrorKind};
 /// Whether this system has a limit that can be set from outside.
 pub(super) const ENFORCED: bool = cfg!(target_os = "linux");
 
-/// Lets a process take so many more bytes than it has; `None` takes a limit away.
+/// Lets a process allocate `more` bytes beyond those that it has; `None` removes the limit.
 ///
 /// `RLIMIT_DATA` counts private writable memory (setrlimit(2)); the address space that an allocator
 /// or a runtime merely reserves does not count, as it would with `RLIMIT_AS`.

@@ -16,7 +16,7 @@ use super::codec::Body;
 use super::frame::{Frame, Kind, Outgoing, protocol};
 use super::hello::Hello;
 use super::link::{Events, Link};
-use super::shared::Sent;
+use super::shared::SentBlobs;
 use super::{feasible, request, spec};
 
 /// A [`Backend`] that is spoken to over a socket.
@@ -26,50 +26,50 @@ use super::{feasible, request, spec};
 /// a list of the nodes that the peer keeps up to date. Dropping the client closes the socket.
 pub struct Client {
     session: Arc<Session>,
-    /// Who asks: a task or actor of a worker process, or the driver.
+    /// The id of the task or actor that makes the requests; 0 for the driver.
     task: u64,
     waiter: Option<Waiter>,
 }
 
-/// Whoever waits in a worker process.
+/// A task or actor of a worker process that waits.
 pub(crate) struct Waiter {
     pub(crate) node: String,
-    /// What it holds while it waits.
+    /// The resources that it holds while it waits.
     pub(crate) kept: Resources,
 }
 
-/// What the driver, or all tasks of a worker process, share.
+/// The state that all tasks of a worker process, or all of the driver, share.
 pub(crate) struct Session {
     pub(crate) link: Arc<Link>,
-    pub(crate) sent: Mutex<Sent>,
-    nodes: Arc<Mutex<Known>>,
+    pub(crate) sent: Mutex<SentBlobs>,
+    nodes: Arc<Mutex<NodeList>>,
     hello: Hello,
 }
 
-/// The nodes as the peer told last.
+/// The nodes that the peer reported last.
 #[derive(Default)]
-pub(crate) struct Known {
+pub(crate) struct NodeList {
     nodes: Option<Arc<[Node]>>,
     head: Option<String>,
 }
 
-impl Known {
-    fn learn(&mut self, json: &[u8]) -> Result<Arc<[Node]>> {
+impl NodeList {
+    fn update(&mut self, json: &[u8]) -> Result<Arc<[Node]>> {
         self.head = spec::head_from_json(json)?;
         let nodes: Arc<[Node]> = spec::nodes_from_json(json)?.into();
         Ok(Arc::clone(self.nodes.insert(nodes)))
     }
 }
 
-/// What an [`ObjectRef`] holds: the peer forgets the object when this is dropped.
+/// The content of an [`ObjectRef`]. Dropping it releases the object at the peer.
 struct Object {
     link: Arc<Link>,
     id: u64,
-    /// What the task that makes it needs; `None` when it needs nothing.
+    /// The options of the task that computes it; `None` when it needs no resources.
     options: Option<TaskOptions>,
 }
 
-/// What an [`ActorRef`] holds.
+/// The content of an [`ActorRef`]. Dropping it releases the actor at the peer.
 struct Actor {
     link: Arc<Link>,
     id: u64,
@@ -135,7 +135,7 @@ impl Client {
         ActorRef::new(name, Arc::new(Actor { link: Arc::clone(&self.session.link), id }))
     }
 
-    /// What a reference holds, if it came over this very socket.
+    /// The content of a reference, if it came over this very socket.
     fn own<'r>(&self, object: &'r ObjectRef) -> Result<&'r Object> {
         let own = object.inner::<Object>().filter(|own| Arc::ptr_eq(&own.link, &self.session.link));
         own.ok_or_else(|| foreign("object"))
@@ -271,7 +271,7 @@ impl Backend for Client {
 
     async fn nodes(&self) -> Result<Vec<Node>> {
         let json = self.ask(Kind::Nodes, Body::new()).await?;
-        let nodes = lock(&self.session.nodes).learn(&json)?;
+        let nodes = lock(&self.session.nodes).update(&json)?;
         Ok(nodes.to_vec())
     }
 
@@ -298,11 +298,11 @@ impl ForeignRunner for Client {
 }
 
 impl Session {
-    pub(crate) fn new(link: Arc<Link>, nodes: Arc<Mutex<Known>>, hello: Hello) -> Self {
+    pub(crate) fn new(link: Arc<Link>, nodes: Arc<Mutex<NodeList>>, hello: Hello) -> Self {
         Self { link, sent: Mutex::default(), nodes, hello }
     }
 
-    pub(crate) fn sent(&self) -> MutexGuard<'_, Sent> {
+    pub(crate) fn sent(&self) -> MutexGuard<'_, SentBlobs> {
         lock(&self.sent)
     }
 
@@ -332,9 +332,9 @@ fn yes_or_no(answer: &Bytes) -> Result<bool> {
     }
 }
 
-/// The peer tells about changes of the nodes unasked.
+/// The peer reports changes of the nodes without a request.
 struct ClientEvents {
-    nodes: Arc<Mutex<Known>>,
+    nodes: Arc<Mutex<NodeList>>,
 }
 
 impl Events for ClientEvents {
@@ -342,6 +342,6 @@ impl Events for ClientEvents {
         if frame.kind != Kind::Nodes {
             return Err(protocol(format!("{:?} to a client", frame.kind)));
         }
-        lock(&self.nodes).learn(&frame.body).map(drop)
+        lock(&self.nodes).update(&frame.body).map(drop)
     }
 }

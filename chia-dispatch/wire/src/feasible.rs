@@ -1,9 +1,9 @@
-//! What can never run, told from the capacities of the nodes.
+//! Finds tasks that can never run, from the capacities of the nodes.
 
 use chia_dispatch::backend::{Node, Placement, TaskOptions};
 use chia_dispatch::{Error, ErrorKind, Resources, Result};
 
-/// Refuses what no node could ever hold, naming what is missing where least is missing.
+/// Refuses a demand that no node can ever hold. The error names the shortfall on the closest node.
 pub(crate) fn check(nodes: &[Node], options: &TaskOptions) -> Result<()> {
     let demand = &options.resources;
     if candidates(nodes, &options.placement).any(|node| node.capacity.covers(demand)) {
@@ -23,7 +23,7 @@ pub(crate) fn check(nodes: &[Node], options: &TaskOptions) -> Result<()> {
     Err(Error::new(ErrorKind::Infeasible, text))
 }
 
-/// Refuses a wait for a task that cannot start as long as the waiter, on its node, holds what it keeps.
+/// Refuses a wait for a task that cannot start while the waiter, on its node, holds `kept`.
 pub(crate) fn check_wait(
     nodes: &[Node],
     awaited: &TaskOptions,
@@ -55,7 +55,7 @@ fn candidates<'n>(nodes: &'n [Node], placement: &Placement) -> impl Iterator<Ite
     nodes.iter().filter(move |node| node.alive && pinned.as_ref().is_none_or(|id| *id == node.id))
 }
 
-/// Whether a demand needs no look at the nodes at all.
+/// Whether a demand fits on any node, so that the nodes need not be known.
 pub(crate) fn is_trivial(options: &TaskOptions) -> bool {
     options.resources == Resources::none()
         && !matches!(options.placement, Placement::Node { soft: false, .. })

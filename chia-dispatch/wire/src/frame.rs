@@ -14,7 +14,7 @@ pub const MAX_BODY: usize = 0x7fff_ffff;
 /// The bytes before the body: `u32` length of what follows, `u8` kind, `u64` id, `u64` task.
 const HEAD: usize = 4 + 1 + 8 + 8;
 
-/// What a frame is. The numbers are the wire's.
+/// The kind of a frame. The numbers are those of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromPrimitive, IntoPrimitive)]
 #[repr(u8)]
 pub enum Kind {
@@ -69,7 +69,7 @@ pub enum Kind {
 /// One frame as it was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// The object, request, task or actor that it is about.
     pub id: u64,

@@ -2,12 +2,12 @@
 
 mod client;
 mod codec;
+mod command;
 mod feasible;
 mod frame;
 mod hello;
 mod link;
 mod nested;
-mod order;
 mod parent;
 mod request;
 mod shared;

@@ -1,4 +1,4 @@
-//! A socket with two threads: one reads frames and hands out answers, one writes what piled up.
+//! A socket with two threads: one reads frames and delivers answers, one writes queued frames.
 //!
 //! Threads and not tasks, so that a body that blocks the runtime stops neither answers nor the
 //! notice that the peer is gone.
@@ -18,14 +18,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::codec::Body;
 use super::frame::{Frame, Kind, Outgoing};
 
-/// As much is written at once when frames pile up, in bytes.
+/// The most bytes that are written at once when frames are queued.
 const BATCH: usize = 1 << 20;
 /// Senders wait while more bytes than this are queued for a peer that does not read them.
 const QUEUE: u32 = 64 << 20;
-/// What a frame without a body costs in the queue, in bytes.
+/// The cost in the queue of a frame without a body, in bytes.
 const FRAME_COST: usize = 128;
 
-/// What becomes of frames that are not answers, and of the end.
+/// Receives the frames that are not answers, and the end of the link.
 pub(crate) trait Events: Send + 'static {
     /// A frame that is neither an answer nor the loss of the backend.
     fn frame(&mut self, frame: Frame) -> Result<()>;
@@ -59,7 +59,7 @@ struct Waiting {
 }
 
 impl Link {
-    /// Starts the threads. `gone` is what everybody who waits gets when the peer goes away.
+    /// Starts the threads. `gone` is the error of all pending requests when the peer goes away.
     ///
     /// # Errors
     /// [`Io`](ErrorKind::Io) when the socket or a thread cannot be had.
@@ -184,7 +184,7 @@ impl Link {
         }
     }
 
-    /// The last request: everybody else who waits, and all that comes, gets `why`.
+    /// Sends the last request: all other pending requests, and all later ones, fail with `why`.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
@@ -205,7 +205,7 @@ impl Link {
         answer.await.unwrap_or_else(|_| Err(self.why_closed()))
     }
 
-    /// Fails everybody who waits, and all that comes. The first reason stays.
+    /// Fails all pending and later requests with `why`. The first reason stays.
     pub(crate) fn close(&self, why: Error) {
         self.lock().close(why);
         self.room.close();
@@ -270,7 +270,7 @@ impl Drop for Answer {
     }
 }
 
-/// Reads to the end and tells everybody about it.
+/// Reads to the end, then fails all pending requests.
 fn read(socket: &UnixStream, link: &Weak<Link>, gone: Error, mut events: impl Events) {
     let mut buffered = BufReader::with_capacity(1 << 16, socket);
     let why = loop {
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_peer_that_does_not_read_holds_the_sender_up() {
+    async fn a_sender_waits_for_a_peer_that_does_not_read() {
         let (link, mut peer) = link();
         let sent = AtomicU64::new(0);
         let mut sending = std::pin::pin!(send_megabytes(&link, 200, &sent));
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sender_that_is_held_up_is_told_of_the_end() {
+    async fn a_waiting_sender_fails_when_the_link_ends() {
         for by_peer in [true, false] {
             let (link, peer) = link();
             let sent = AtomicU64::new(0);

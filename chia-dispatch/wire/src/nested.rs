@@ -12,23 +12,23 @@ use super::client::lock;
 use super::frame::{Frame, Kind, protocol};
 use super::link::{Events, Link};
 use super::request::{Request, SubmittedTask};
-use super::shared::Kept;
+use super::shared::ReceivedBlobs;
 use super::spec;
 
-/// What the tasks of one worker process have asked for.
+/// The objects and actors that the tasks of one worker process have requested.
 #[derive(Default)]
 pub(crate) struct Nested {
     objects: Mutex<HashMap<u64, Result<ObjectRef>>>,
     /// `None` while the actor is being made or looked for; a release takes it out even then.
     actors: Mutex<HashMap<u64, Option<ActorRef>>>,
-    kept: Mutex<Kept>,
+    received: Mutex<ReceivedBlobs>,
 }
 
 /// The backend as each task sees it that may make requests.
 type Backends = HashMap<u64, Arc<dyn Backend>>;
 
-/// What the tasks of a worker process ask, and their coming and going. All of it goes one way, so that
-/// what a task asked before its answer is served although the answer was seen first.
+/// The queue of a worker process's requests, and of the starts and ends of its tasks. One queue, so
+/// that a request that was made before its task's answer is served although the answer arrived first.
 #[derive(Clone)]
 pub(crate) struct Requests(mpsc::UnboundedSender<Event>);
 
@@ -51,30 +51,30 @@ impl Drop for Entered {
 }
 
 impl Requests {
-    /// The way, and its other end, which is [served](Nested::serve).
+    /// The queue and its receiver, which is [served](Nested::serve).
     pub(crate) fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
         let (sender, events) = mpsc::unbounded_channel();
         (Self(sender), events)
     }
 
-    /// From now on `backend` serves what the task of this number asks.
+    /// From now on `backend` serves the requests of the task of this id.
     pub(crate) fn enter(&self, id: u64, backend: Arc<dyn Backend>) -> Entered {
         self.send(Event::Enter(id, backend));
         Entered { requests: self.clone(), id }
     }
 
-    /// What the task of this number asks from now on is refused.
+    /// From now on the requests of the task of this id are refused.
     pub(crate) fn leave(&self, id: u64) {
         self.send(Event::Leave(id));
     }
 
     pub(crate) fn send(&self, event: Event) {
-        // Nobody is there only when the runtime is gone, and all that it served.
+        // The receiver is gone only when the runtime is.
         self.0.send(event).ok();
     }
 }
 
-/// Everything that a worker sends unasked is a request.
+/// Every frame of a worker that is no answer is a request.
 impl Events for Requests {
     fn frame(&mut self, frame: Frame) -> Result<()> {
         self.send(Event::Ask(frame));
@@ -83,12 +83,12 @@ impl Events for Requests {
 }
 
 impl Nested {
-    /// A blob that the worker was sent, and may name in what it asks.
-    pub(crate) fn learn(&self, shared: Shared) {
-        lock(&self.kept).learn(shared);
+    /// Remembers a blob that was sent to the worker, which may name it in its requests.
+    pub(crate) fn insert(&self, shared: Shared) {
+        lock(&self.received).insert(shared);
     }
 
-    /// Serves in the order of the events; what waits does so on the side. What was asked is served to
+    /// Serves requests in order; those that wait do so in tasks of their own. Requests are served to
     /// the end, although the worker is gone.
     pub(crate) async fn serve(
         self: Arc<Self>,
@@ -116,7 +116,7 @@ impl Nested {
         link: &Weak<Link>,
     ) -> Result<()> {
         if frame.kind == Kind::Share {
-            return lock(&self.kept).keep(frame).map(drop);
+            return lock(&self.received).receive(frame).map(drop);
         }
         if frame.kind == Kind::Foreign {
             return Err(no_foreign(&frame.cursor().text()?));
@@ -162,7 +162,7 @@ impl Nested {
         Ok(())
     }
 
-    /// Serves what may take its time, and answers it.
+    /// Serves a request that may take long, and answers it.
     async fn wait(&self, request: Request, backend: &dyn Backend, link: &Weak<Link>) {
         let (id, outcome) = match request {
             Request::Get { request, object } => (request, self.get(object, backend).await),
@@ -221,7 +221,7 @@ impl Nested {
 
     fn task(&self, task: SubmittedTask) -> Result<Task> {
         let SubmittedTask { shared, options, args, entry, payload } = task;
-        let shared = lock(&self.kept).find(shared)?;
+        let shared = lock(&self.received).find(shared)?;
         Ok(Task { entry, payload, args: self.args(&args)?, shared, options })
     }
 

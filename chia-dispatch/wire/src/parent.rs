@@ -10,12 +10,12 @@ use chia_dispatch::{Error, ErrorKind, Job, Place, Result};
 
 use super::client::lock;
 use super::codec::Body;
+use super::command;
 use super::frame::{Kind, Outgoing};
 use super::hello::Hello;
 use super::link::{Answer, Link};
 use super::nested::{Entered, Event, Nested, Requests};
-use super::order;
-use super::shared::Sent;
+use super::shared::SentBlobs;
 
 /// A worker process, as the backend that started it sees it. Dropping it ends the process.
 ///
@@ -23,7 +23,7 @@ use super::shared::Sent;
 /// process id in [`WORKER_VARIABLE`](super::WORKER_VARIABLE); give the other end to [`start`](Self::start).
 pub struct Worker {
     link: Arc<Link>,
-    sent: Mutex<Sent>,
+    sent: Mutex<SentBlobs>,
     nested: Arc<Nested>,
     requests: Requests,
 }
@@ -68,7 +68,7 @@ impl Worker {
     ) -> Result<Running> {
         let id = self.link.id();
         let entered = self.requests.enter(id, backend);
-        let frame = Outgoing::new(Kind::Run, id, 0, order::run(job, place))?;
+        let frame = Outgoing::new(Kind::Run, id, 0, command::run(job, place))?;
         let room = self.link.room(&frame).await?;
         let answer = self.link.expect(id)?;
         {
@@ -77,7 +77,7 @@ impl Worker {
             if let Some(shared) = &job.shared
                 && sent.share(&self.link, shared)?
             {
-                self.nested.learn(shared.clone());
+                self.nested.insert(shared.clone());
             }
             self.link.queue(frame, Some(room))?;
         }
@@ -98,10 +98,10 @@ impl Worker {
     ) -> Result<u64> {
         let id = self.link.id();
         self.requests.send(Event::Enter(id, backend));
-        let unmade = Unmade { worker: self, id };
+        let construction = Construction { worker: self, id };
         let job = Job { entry: kind.to_owned(), payload: init, args: Vec::new(), shared: None };
-        self.link.ask(Kind::Make, id, 0, order::run(&job, place)).await?;
-        std::mem::forget(unmade);
+        self.link.ask(Kind::Make, id, 0, command::run(&job, place)).await?;
+        std::mem::forget(construction);
         Ok(id)
     }
 
@@ -117,7 +117,7 @@ impl Worker {
         args: &[Bytes],
     ) -> Result<Bytes> {
         let id = self.link.id();
-        let body = order::call(actor, method, payload, args);
+        let body = command::call(actor, method, payload, args);
         let answer = self.link.request(Kind::Call, id, 0, body).await?;
         Running { link: Arc::clone(&self.link), id, answer, entered: None }.outcome().await
     }
@@ -176,12 +176,12 @@ impl Drop for Running {
 }
 
 /// An actor whose construction may not be waited for to its end.
-struct Unmade<'w> {
+struct Construction<'w> {
     worker: &'w Worker,
     id: u64,
 }
 
-impl Drop for Unmade<'_> {
+impl Drop for Construction<'_> {
     fn drop(&mut self) {
         self.worker.link.send_now(Kind::Stop, self.id, Body::new()).ok();
         self.worker.drop_actor(self.id);

@@ -1,4 +1,4 @@
-//! What a client asks of a backend: [`Backend`](chia_dispatch::Backend)'s operations as frames.
+//! The requests of a client: [`Backend`](chia_dispatch::Backend)'s operations as frames.
 
 use bytes::Bytes;
 use chia_dispatch::Result;
@@ -35,7 +35,7 @@ pub(crate) struct SubmittedTask {
     pub(crate) payload: Bytes,
 }
 
-/// What a worker needs to know of a task, besides its arguments. Engines pass it on unread.
+/// The part of a task that only its worker reads, besides the arguments. Engines pass it on unread.
 pub(crate) fn job(entry: &str, options: &TaskOptions, payload: &Bytes) -> Body {
     let resources = spec::to_json(&Amounts::from(&options.resources));
     Body::new().blob(entry).blob(&resources).rest(payload)

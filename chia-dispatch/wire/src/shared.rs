@@ -1,4 +1,4 @@
-//! Which shared blobs are where.
+//! The shared blobs that both sides of a socket know.
 
 use std::collections::VecDeque;
 
@@ -9,29 +9,29 @@ use super::codec::Body;
 use super::frame::{Frame, Kind, protocol};
 use super::link::Link;
 
-/// A sender counts on its peer to keep the last so many blobs that crossed the socket.
-const SURE: usize = 64;
-/// A receiver keeps more, since what crosses at the same moment is ordered differently on both sides.
-const KEPT: usize = 2 * SURE;
+/// The number of latest blobs that a sender expects its peer to have.
+const SENDER_WINDOW: usize = 64;
+/// A receiver keeps more: blobs that cross at the same moment are ordered differently on both sides.
+const RECEIVER_WINDOW: usize = 2 * SENDER_WINDOW;
 
 /// The hashes that the peer knows.
 #[derive(Default)]
-pub(crate) struct Sent(VecDeque<u128>);
+pub(crate) struct SentBlobs(VecDeque<u128>);
 
-impl Sent {
+impl SentBlobs {
     /// Sends a blob, unless the peer knows it; whether it was sent.
     pub(crate) fn share(&mut self, link: &Link, shared: &Shared) -> Result<bool> {
         if self.0.contains(&shared.hash) {
             return Ok(false);
         }
         link.send_now(Kind::Share, 0, Body::new().u128(shared.hash).rest(&shared.bytes))?;
-        self.note(shared.hash);
+        self.record(shared.hash);
         Ok(true)
     }
 
     /// Remembers a hash that the peer sent, and so knows.
-    pub(crate) fn note(&mut self, hash: u128) {
-        if self.0.len() == SURE {
+    pub(crate) fn record(&mut self, hash: u128) {
+        if self.0.len() == SENDER_WINDOW {
             self.0.pop_front();
         }
         self.0.push_back(hash);
@@ -40,21 +40,21 @@ impl Sent {
 
 /// The blobs that crossed the socket.
 #[derive(Default)]
-pub(crate) struct Kept(VecDeque<Shared>);
+pub(crate) struct ReceivedBlobs(VecDeque<Shared>);
 
-impl Kept {
+impl ReceivedBlobs {
     /// Keeps the blob of a [`Kind::Share`] frame and returns its hash.
-    pub(crate) fn keep(&mut self, frame: &Frame) -> Result<u128> {
+    pub(crate) fn receive(&mut self, frame: &Frame) -> Result<u128> {
         let mut cursor = frame.cursor();
         let shared = Shared { hash: cursor.u128()?, bytes: cursor.rest() };
         let hash = shared.hash;
-        self.learn(shared);
+        self.insert(shared);
         Ok(hash)
     }
 
-    /// Keeps a blob that was sent to the peer, which counts on our having it.
-    pub(crate) fn learn(&mut self, shared: Shared) {
-        if self.0.len() == KEPT {
+    /// Stores a blob that was sent to the peer, which expects us to have it.
+    pub(crate) fn insert(&mut self, shared: Shared) {
+        if self.0.len() == RECEIVER_WINDOW {
             self.0.pop_front();
         }
         self.0.push_back(shared);
@@ -78,17 +78,17 @@ mod tests {
     }
 
     #[test]
-    fn what_a_sender_counts_on_is_kept() {
-        let (mut sent, mut kept) = (Sent::default(), Kept::default());
+    fn a_receiver_keeps_all_that_a_sender_expects() {
+        let (mut sent, mut received) = (SentBlobs::default(), ReceivedBlobs::default());
         for hash in 0..200 {
-            sent.note(hash);
-            kept.keep(&share(hash)).unwrap();
+            sent.record(hash);
+            received.receive(&share(hash)).unwrap();
         }
-        assert_eq!(sent.0.len(), SURE);
+        assert_eq!(sent.0.len(), SENDER_WINDOW);
         for hash in sent.0 {
-            assert_eq!(kept.find(Some(hash)).unwrap().unwrap().bytes, &b"rules"[..]);
+            assert_eq!(received.find(Some(hash)).unwrap().unwrap().bytes, &b"rules"[..]);
         }
-        assert!(kept.find(Some(1)).is_err());
-        assert_eq!(kept.find(None).unwrap(), None);
+        assert!(received.find(Some(1)).is_err());
+        assert_eq!(received.find(None).unwrap(), None);
     }
 }

@@ -55,7 +55,7 @@ impl TryFrom<BTreeMap<String, f64>> for Amounts {
 }
 
 impl Options {
-    /// Options with the name that is shown filled in.
+    /// Options with the display name filled in.
     pub(crate) fn new(options: &TaskOptions, entry: &str) -> Self {
         let name = if options.name.is_empty() { entry } else { &options.name };
         Self {

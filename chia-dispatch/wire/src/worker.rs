@@ -1,4 +1,4 @@
-//! The worker process: runs what it is told with its [`Host`].
+//! The worker process: executes commands with its [`Host`].
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,11 +19,11 @@ use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinError};
 
 use super::client::{Client, Session, Waiter, lock};
+use super::command::{Command, WireJob};
 use super::frame::{Frame, Kind, protocol};
 use super::hello::Hello;
 use super::link::{Events, Link};
-use super::order::{JobToDo, Order};
-use super::shared::Kept;
+use super::shared::ReceivedBlobs;
 
 /// The environment variable that makes a program a worker. Its value is the process id of the parent,
 /// so that what a worker's task starts is no worker; the socket is the worker's standard input.
@@ -31,8 +31,8 @@ pub const WORKER_VARIABLE: &str = "CHIA_WORKER";
 
 /// How long the two sides may take to greet each other.
 const GREETING: Duration = Duration::from_secs(30);
-/// How often we look whether a cancelled body has ended.
-const NOTICED: Duration = Duration::from_millis(2);
+/// How often a cancelled body is checked for its end.
+const END_POLL: Duration = Duration::from_millis(2);
 
 /// In a worker process, runs tasks until the parent goes away and never returns; in any other
 /// process returns at once. Called at the start of `main`, before threads and output.
@@ -105,7 +105,7 @@ fn serve(
             host,
             runtime: Handle::current(),
             session: Session::new(Arc::clone(link), Arc::default(), hello).into(),
-            kept: Mutex::default(),
+            received: Mutex::default(),
             running: Mutex::default(),
             actors: Mutex::default(),
         });
@@ -124,7 +124,7 @@ struct WorkerEvents<F> {
 impl<F: FnOnce(&Error) + Send + 'static> Events for WorkerEvents<F> {
     fn frame(&mut self, frame: Frame) -> Result<()> {
         match self.worker.upgrade() {
-            Some(worker) => worker.obey(&frame),
+            Some(worker) => worker.execute(&frame),
             None => Ok(()),
         }
     }
@@ -146,32 +146,32 @@ struct Worker {
     host: Arc<dyn Host>,
     runtime: Handle,
     session: Arc<Session>,
-    kept: Mutex<Kept>,
+    received: Mutex<ReceivedBlobs>,
     running: Mutex<HashMap<u64, Running>>,
     actors: Mutex<HashMap<u64, Arc<dyn Actor>>>,
 }
 
 impl Worker {
-    fn obey(self: &Arc<Self>, frame: &Frame) -> Result<()> {
+    fn execute(self: &Arc<Self>, frame: &Frame) -> Result<()> {
         if frame.kind == Kind::Share {
-            let hash = lock(&self.kept).keep(frame)?;
-            self.session.sent().note(hash);
+            let hash = lock(&self.received).receive(frame)?;
+            self.session.sent().record(hash);
             return Ok(());
         }
-        match Order::decode(frame)? {
-            Order::Run { job, place } => self.run(frame.id, job, &place),
-            Order::Make { job, place } => self.make(frame.id, job, &place),
-            Order::Call { actor, method, payload, args } => {
+        match Command::decode(frame)? {
+            Command::Run { job, place } => self.run(frame.id, job, &place),
+            Command::Make { job, place } => self.make(frame.id, job, &place),
+            Command::Call { actor, method, payload, args } => {
                 self.call(frame.id, actor, method, payload, args)
             }
-            Order::Stop => {
+            Command::Stop => {
                 if let Some(running) = lock(&self.running).get(&frame.id) {
                     running.cancelled.store(true, Ordering::Release);
                     running.abort.abort();
                 }
                 Ok(())
             }
-            Order::Drop => {
+            Command::Drop => {
                 let dropped = lock(&self.actors).remove(&frame.id);
                 self.runtime.spawn(async move { drop(dropped) });
                 Ok(())
@@ -179,7 +179,7 @@ impl Worker {
         }
     }
 
-    /// The context of what keeps so much while it waits.
+    /// The context of a task or actor that holds `kept` while it waits.
     fn context(
         &self,
         id: u64,
@@ -193,9 +193,9 @@ impl Worker {
         TaskContext::new(client, Arc::clone(place), Arc::clone(cancelled)).with_foreign(foreign)
     }
 
-    fn run(self: &Arc<Self>, id: u64, todo: JobToDo, place: &Arc<Place>) -> Result<()> {
-        let JobToDo { shared, entry, payload, args } = todo;
-        let shared = lock(&self.kept).find(shared)?;
+    fn run(self: &Arc<Self>, id: u64, wire_job: WireJob, place: &Arc<Place>) -> Result<()> {
+        let WireJob { shared, entry, payload, args } = wire_job;
+        let shared = lock(&self.received).find(shared)?;
         let cancelled = Arc::default();
         let kept = place.resources.without(CPU);
         let context = self.context(id, place, kept, &cancelled);
@@ -210,12 +210,12 @@ impl Worker {
         Ok(())
     }
 
-    fn make(self: &Arc<Self>, id: u64, todo: JobToDo, place: &Arc<Place>) -> Result<()> {
+    fn make(self: &Arc<Self>, id: u64, wire_job: WireJob, place: &Arc<Place>) -> Result<()> {
         let cancelled = Arc::default();
         let context = self.context(id, place, place.resources.clone(), &cancelled);
         let (this, unwanted) = (Arc::clone(self), Arc::clone(&cancelled));
         self.start(id, cancelled, async move {
-            let made = || this.host.actor(&todo.entry, todo.payload, context);
+            let made = || this.host.actor(&wire_job.entry, wire_job.payload, context);
             let actor: Arc<dyn Actor> = guarded(made).await?.into();
             let mut actors = lock(&this.actors);
             // The parent stops a constructor before it drops the actor.
@@ -272,7 +272,7 @@ impl Running {
     /// Waits until a cancelled body has ended: a blocking one keeps its context until it returns.
     async fn ended(self) {
         while Arc::strong_count(&self.cancelled) > 1 {
-            tokio::time::sleep(NOTICED).await;
+            tokio::time::sleep(END_POLL).await;
         }
     }
 }

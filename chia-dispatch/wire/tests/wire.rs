@@ -18,7 +18,7 @@ use chia_dispatch::{
 use chia_wire::{Client, Hello, Worker, serve_worker};
 use tokio::sync::watch;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const SOON: Duration = Duration::from_millis(50);
 
 /// Runs everything on one worker that is reached over a socket.
@@ -54,7 +54,7 @@ impl OneWorker {
         let (ours, theirs) = UnixStream::pair().unwrap();
         tokio::spawn(serve_worker(Arc::new(Bodies), theirs));
         let hello = Hello::new("one-worker", Capabilities::default());
-        let worker = Worker::start(ours, &hello, PATIENCE).unwrap();
+        let worker = Worker::start(ours, &hello, TIMEOUT).unwrap();
         let (next, shut) = (AtomicU64::new(0), AtomicBool::new(false));
         let (late, accepted, me, made, referred) = Default::default();
         let backend = Self { worker, next, shut, late, accepted, made, referred, me };
@@ -263,7 +263,7 @@ fn task(entry: &str, payload: Vec<u8>) -> Task {
 
 async fn run(backend: &OneWorker, entry: &str, payload: &[u8]) -> Result<Bytes> {
     let submitted = backend.submit(task(entry, payload.to_vec())).await?;
-    tokio::time::timeout(PATIENCE, backend.get(&submitted)).await.expect("an answer in time")
+    tokio::time::timeout(TIMEOUT, backend.get(&submitted)).await.expect("an answer in time")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -311,7 +311,7 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{what}"));
+    tokio::time::timeout(TIMEOUT, wait).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
 /// The release of the reference arrives while the actor is still being made.
@@ -356,7 +356,7 @@ async fn what_a_task_asked_is_served_although_its_answer_came_first() {
     backend.late.send_replace(false);
     let mut accepted = backend.accepted.subscribe();
     let both = accepted.wait_for(|accepted| *accepted == 2);
-    tokio::time::timeout(PATIENCE, both).await.expect("no submission is lost").unwrap();
+    tokio::time::timeout(TIMEOUT, both).await.expect("no submission is lost").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -404,7 +404,7 @@ async fn a_dropped_run_is_cancelled_and_a_dead_peer_is_reported() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let end = tokio::spawn(serve_worker(Arc::new(Bodies), ours.try_clone().unwrap()));
     let hello = Hello::new("test", Capabilities::default());
-    let worker = Worker::start(theirs, &hello, PATIENCE).unwrap();
+    let worker = Worker::start(theirs, &hello, TIMEOUT).unwrap();
     let close = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         ours.shutdown(std::net::Shutdown::Both).unwrap();
@@ -423,6 +423,6 @@ fn a_silent_or_dead_peer_is_unavailable() {
     drop(silent);
     let (ours, dead) = UnixStream::pair().unwrap();
     drop(dead);
-    let error = Client::connect(ours, "test", PATIENCE).err().unwrap();
+    let error = Client::connect(ours, "test", TIMEOUT).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::Instrument;
 
 use super::ActorCell;
-use crate::cell::{Ahead, CallQueue, Cell, JobKind, MethodCall, Standing};
+use crate::cell::{CallQueue, Cell, CellState, JobKind, MethodCall, Queued};
 
 tokio::task_local! {
     /// The call whose method the current tokio task runs.
@@ -24,15 +24,15 @@ pub(crate) fn running_call() -> Option<Arc<Cell>> {
     RUNNING.try_with(Arc::clone).ok()
 }
 
-/// Where calls wait for their turn.
+/// Where calls are queued.
 pub(super) enum Inbox {
-    /// For the one task that makes them one after another.
+    /// For the one tokio task that runs them one after another.
     Ordered(mpsc::UnboundedSender<Call>, Arc<CallQueue>),
     /// For a permit; each call is a task of its own.
     Concurrent(Arc<Semaphore>),
 }
 
-/// A call on its way. It keeps its actor alive.
+/// A queued or running call. It keeps its actor alive.
 pub(super) struct Call {
     actor: Arc<ActorCell>,
     cell: Arc<Cell>,
@@ -71,16 +71,16 @@ pub(crate) fn call(actor: &Arc<ActorCell>, call: ActorCall) -> Result<Arc<Cell>>
     for arg in &args {
         actor.engine.cell(arg)?;
     }
-    let shown = format!("{}.{method}", actor.birth.name);
+    let label = format!("{}.{method}", actor.construction.name);
     let queue = match &actor.inbox {
         Inbox::Ordered(_, queue) => Some(Arc::clone(queue)),
         Inbox::Concurrent(_) => None,
     };
     let job = JobKind::Call(Box::new(MethodCall { method, payload, queue }));
-    let cell = actor.engine.make(shown, Ahead { job, args, class: None });
+    let cell = actor.engine.make(label, Queued { job, args, class: None });
     let call = Call { actor: Arc::clone(actor), cell: Arc::clone(&cell) };
     match &actor.inbox {
-        // The other end is gone when the runtime is, and then nobody waits.
+        // The receiver is gone only when the runtime is; then no task waits.
         Inbox::Ordered(inbox, _) => drop(inbox.send(call)),
         Inbox::Concurrent(_) => drop(actor.engine.runtime.spawn(call.make())),
     }
@@ -124,7 +124,7 @@ impl Call {
 
     async fn arguments(&self) -> Result<Vec<Bytes>> {
         let mut values = Vec::new();
-        if let Standing::Ahead { args, .. } = self.cell.standing() {
+        if let CellState::Queued { args, .. } = self.cell.state() {
             for arg in args {
                 values.push(self.actor.engine.cell(&arg)?.wait().await.clone()?);
             }
@@ -134,7 +134,7 @@ impl Call {
 }
 
 impl Drop for Call {
-    /// A runtime that goes away drops calls; whoever waits for them elsewhere must hear of it.
+    /// A runtime that shuts down drops its calls. Waiters on other runtimes must get an error.
     fn drop(&mut self) {
         if self.cell.outcome().is_none() {
             self.actor.engine.settle(&self.cell, Err(crate::engine::shut_down()));

@@ -1,4 +1,4 @@
-//! Actors: one instance, its inbox, and what it holds while it lives.
+//! Actors: one instance, its inbox, and the resources that it holds while it lives.
 
 mod calls;
 mod registry;
@@ -14,13 +14,13 @@ use self::calls::Inbox;
 pub(super) use self::calls::{call, running_call};
 pub(super) use self::registry::{Actors, living_or_new};
 use super::backend::LocalBackend;
-use super::cell::{Ahead, Cell, JobKind};
+use super::cell::{Cell, JobKind, Queued};
 use super::engine::Engine;
 use super::scheduler::Class;
 
 /// The construction of an actor, which is run as a task.
-pub(super) struct Birth {
-    /// Dead when nobody wants the actor any more.
+pub(super) struct Construction {
+    /// Dangling when all references to the actor are gone.
     pub(super) actor: Weak<ActorCell>,
     pub(super) kind: String,
     pub(super) init: Bytes,
@@ -36,9 +36,9 @@ pub(super) struct ActorCell {
     kind: String,
     engine: Arc<Engine>,
     inbox: Inbox,
-    birth: Arc<Cell>,
+    construction: Arc<Cell>,
     body: Mutex<Option<Body>>,
-    /// Why it is dead.
+    /// Why the actor is dead. Unset while it lives.
     end: SetOnce<Error>,
 }
 
@@ -56,22 +56,24 @@ impl ActorCell {
         let inbox = Inbox::new(concurrency, &engine.runtime);
         Arc::new_cyclic(|actor| {
             let (actor, named) = (Weak::clone(actor), name.as_deref().map(Arc::from));
-            let birth = Birth { actor, kind: kind.clone(), init, name: named, restarts };
-            let shown = name.clone().unwrap_or_else(|| kind.clone());
-            let job = JobKind::Actor(Box::new(birth));
-            let birth = engine.make(shown, Ahead { job, args: Vec::new(), class: Some(class) });
+            let construction =
+                Construction { actor, kind: kind.clone(), init, name: named, restarts };
+            let label = name.clone().unwrap_or_else(|| kind.clone());
+            let job = JobKind::Actor(Box::new(construction));
+            let construction =
+                engine.make(label, Queued { job, args: Vec::new(), class: Some(class) });
             let (body, end) = (Mutex::new(None), SetOnce::new());
-            Self { id, name, kind, engine: Arc::clone(engine), inbox, birth, body, end }
+            Self { id, name, kind, engine: Arc::clone(engine), inbox, construction, body, end }
         })
     }
 
     /// The cell of the constructor.
-    pub(super) fn birth(&self) -> &Arc<Cell> {
-        &self.birth
+    pub(super) fn construction(&self) -> &Arc<Cell> {
+        &self.construction
     }
 
-    /// Keeps the instance; an actor that was ended meanwhile drops it.
-    pub(super) fn born(&self, instance: Arc<dyn Actor>, view: Arc<LocalBackend>) {
+    /// Stores the instance. An actor that was ended meanwhile drops it.
+    pub(super) fn constructed(&self, instance: Arc<dyn Actor>, view: Arc<LocalBackend>) {
         let body = Body { instance, _view: view };
         let unwanted = {
             let mut slot = self.body();
@@ -81,16 +83,16 @@ impl ActorCell {
     }
 
     pub(super) fn kill(&self) {
-        self.end(Error::new(ErrorKind::ActorDied, format!("{} was killed", self.shown())));
+        self.end(Error::new(ErrorKind::ActorDied, format!("{} was killed", self.label())));
     }
 
-    /// Ends the actor for good: frees its name and what it holds, fails its calls with `why`.
+    /// Ends the actor for good: frees its name and its resources, and fails its calls with `why`.
     pub(super) fn end(&self, why: Error) {
         if self.end.set(why.clone()).is_ok() {
             self.engine.actors.forget(self.id, self.name.as_deref());
             let body = self.body().take();
             drop(body);
-            self.engine.settle(&self.birth, Err(why));
+            self.engine.settle(&self.construction, Err(why));
         }
     }
 
@@ -98,7 +100,7 @@ impl ActorCell {
         self.body().as_ref().map(|body| Arc::clone(&body.instance))
     }
 
-    fn shown(&self) -> String {
+    fn label(&self) -> String {
         let Self { name, kind, .. } = self;
         name.as_ref().map_or(format!("an actor of kind `{kind}`"), |name| format!("actor `{name}`"))
     }
@@ -111,13 +113,13 @@ impl ActorCell {
 impl Drop for ActorCell {
     fn drop(&mut self) {
         if !self.end.initialized() {
-            let why = format!("the last reference to {} was dropped", self.shown());
+            let why = format!("the last reference to {} was dropped", self.label());
             self.end(Error::new(ErrorKind::ActorDied, why));
         }
     }
 }
 
-/// What users hold of an actor.
+/// The reference that users hold.
 pub(super) fn reference(actor: Arc<ActorCell>) -> ActorRef {
     let name = actor.name.clone();
     ActorRef::new(name.as_deref(), actor)

@@ -1,4 +1,4 @@
-//! Who lives, and under which name.
+//! The living actors and their names.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -19,13 +19,13 @@ struct Registry {
     names: HashMap<String, u64>,
 }
 
-/// The table alone keeps detached actors alive; others live by their references.
+/// The registry keeps detached actors alive; all others live as long as their references.
 struct Entry {
     actor: Weak<ActorCell>,
-    _kept: Option<Arc<ActorCell>>,
+    _detached: Option<Arc<ActorCell>>,
 }
 
-/// The living actor of the specification's name, born or about to be; or a new one.
+/// The living actor of the specification's name, constructed or about to be; or a new one.
 pub(crate) fn living_or_new(engine: &Arc<Engine>, spec: ActorSpec) -> Result<Arc<ActorCell>> {
     engine.check_open()?;
     let actor = {
@@ -36,10 +36,10 @@ pub(crate) fn living_or_new(engine: &Arc<Engine>, spec: ActorSpec) -> Result<Arc
         let class = engine.class(&spec.options)?;
         let lifetime = spec.lifetime;
         let actor = ActorCell::new(engine, spec, class);
-        registry.enter(&actor, lifetime);
+        registry.insert(&actor, lifetime);
         actor
     };
-    engine.submit_made(&actor.birth, &[]);
+    engine.submit_made(&actor.construction, &[]);
     Ok(actor)
 }
 
@@ -47,7 +47,7 @@ impl Actors {
     /// The actor of a name, if it is alive and its constructor is done.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<ActorCell>> {
         let actor = self.lock().get(name)?;
-        matches!(actor.birth.outcome(), Some(Ok(_))).then_some(actor)
+        matches!(actor.construction.outcome(), Some(Ok(_))).then_some(actor)
     }
 
     /// Ends all of them.
@@ -59,7 +59,7 @@ impl Actors {
         }
     }
 
-    /// Takes a dead actor out of the table. Its name may be another's already.
+    /// Removes a dead actor. Its name may belong to another actor already.
     pub(super) fn forget(&self, id: u64, name: Option<&str>) {
         let entry = {
             let mut registry = self.lock();
@@ -68,7 +68,7 @@ impl Actors {
             }
             registry.living.remove(&id)
         };
-        // What it kept is dropped outside of the lock: the end of an actor comes back here.
+        // The entry is dropped outside of the lock: dropping an actor calls this method again.
         drop(entry);
     }
 
@@ -82,12 +82,12 @@ impl Registry {
         self.living.get(self.names.get(name)?)?.actor.upgrade()
     }
 
-    fn enter(&mut self, actor: &Arc<ActorCell>, lifetime: Lifetime) {
+    fn insert(&mut self, actor: &Arc<ActorCell>, lifetime: Lifetime) {
         if let Some(name) = &actor.name {
             self.names.insert(name.clone(), actor.id);
         }
-        let kept = (lifetime == Lifetime::Detached).then(|| Arc::clone(actor));
-        self.living.insert(actor.id, Entry { actor: Arc::downgrade(actor), _kept: kept });
+        let detached = (lifetime == Lifetime::Detached).then(|| Arc::clone(actor));
+        self.living.insert(actor.id, Entry { actor: Arc::downgrade(actor), _detached: detached });
     }
 }
 
@@ -120,9 +120,9 @@ mod tests {
         }
     }
 
-    /// Its name is free without that, but a long loop that makes many would keep a line of each.
+    /// The name is free without that, but a long loop that makes many actors would keep an entry of each.
     #[tokio::test]
-    async fn the_table_forgets_whom_nobody_refers_to() {
+    async fn actors_without_references_are_deregistered() {
         let node = LocalBackend::builder().node("here", Resources::none());
         let backend = node.start(Arc::new(Nothing)).unwrap();
         for lifetime in [Lifetime::Driver, Lifetime::Detached] {

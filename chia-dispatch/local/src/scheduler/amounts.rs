@@ -1,4 +1,4 @@
-//! Amounts by index: what the scheduler reckons with instead of names.
+//! Amounts by index, with which the scheduler calculates instead of names.
 
 use chia_dispatch::{CPU, Resources};
 
@@ -54,7 +54,7 @@ impl Demand {
     }
 }
 
-/// What a node has free. Goes below zero when tasks take their `cpu` back after a wait.
+/// The free amounts of a node. Goes below zero when tasks take their `cpu` back after a wait.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     free: Vec<i64>,

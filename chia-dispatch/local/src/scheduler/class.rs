@@ -10,18 +10,18 @@ use super::amounts::{Demand, Names};
 /// One demand with one placement. Tasks of the same class are alike for the scheduler.
 #[derive(Debug)]
 pub(crate) struct Class {
-    /// Where the scheduler keeps it.
+    /// The index of its backlog.
     pub(super) slot: usize,
     pub(super) resources: Resources,
     pub(super) placement: Placement,
     pub(super) demand: Demand,
     /// The nodes that could hold it when they are empty, in the order of preference.
-    pub(super) sites: Vec<Site>,
+    pub(super) node_slots: Vec<NodeSlot>,
 }
 
 /// A node that can hold a class.
 #[derive(Clone, Debug)]
-pub(super) struct Site {
+pub(super) struct NodeSlot {
     pub(super) node: usize,
     pub(super) place: Arc<Place>,
 }
@@ -35,15 +35,16 @@ impl Class {
         names: &Names,
     ) -> Result<Self> {
         let allowed = allowed(resources, placement, nodes)?;
-        let sites = allowed.into_iter().filter(|node| nodes[*node].capacity.covers(resources));
-        let sites: Vec<Site> = sites.map(|node| site(node, &nodes[node], resources)).collect();
+        let node_slots = allowed.into_iter().filter(|node| nodes[*node].capacity.covers(resources));
+        let node_slots: Vec<NodeSlot> =
+            node_slots.map(|node| node_slot(node, &nodes[node], resources)).collect();
         match Demand::new(resources, names) {
-            Some(demand) if !sites.is_empty() => Ok(Self {
+            Some(demand) if !node_slots.is_empty() => Ok(Self {
                 slot,
                 resources: resources.clone(),
                 placement: placement.clone(),
                 demand,
-                sites,
+                node_slots,
             }),
             _ => Err(shortfall(resources, placement, nodes)),
         }
@@ -55,9 +56,9 @@ impl Class {
     }
 }
 
-fn site(node: usize, of: &Node, resources: &Resources) -> Site {
+fn node_slot(node: usize, of: &Node, resources: &Resources) -> NodeSlot {
     let place = Place { node: of.id.clone(), resources: resources.clone(), attempt: 0 };
-    Site { node, place: Arc::new(place) }
+    NodeSlot { node, place: Arc::new(place) }
 }
 
 /// The nodes that the placement names, whatever they have.
@@ -80,7 +81,7 @@ fn unknown(id: &str, nodes: &[Node]) -> Error {
     Error::new(ErrorKind::Infeasible, message)
 }
 
-/// Names the node that comes closest, and what it lacks.
+/// The error that names the node that comes closest, and the amounts that it lacks.
 fn shortfall(resources: &Resources, placement: &Placement, nodes: &[Node]) -> Error {
     let allowed = allowed(resources, placement, nodes).unwrap_or_default();
     let lacks = |node: &usize| resources.shortfall(&nodes[*node].capacity);

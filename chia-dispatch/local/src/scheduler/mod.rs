@@ -1,9 +1,9 @@
-//! Who runs where, and when: bookkeeping alone, without tasks, threads or time.
+//! Assigns nodes to tasks: pure bookkeeping, without tasks, threads or time.
 //!
 //! Tasks of one demand and placement form a class and queue in the order of their arrival, so that a
 //! release looks at classes and not at tasks (Ray's raylet groups by "scheduling class" likewise).
 //! Among classes the one whose first task has waited longest goes first, if it fits. One that does
-//! not fit is passed over, but only [`PATIENCE`] times: then it reserves a node, and whoever wants
+//! not fit is passed over, but only [`MAX_PASSES`] times: then it reserves a node, and a younger task that wants
 //! the same resources there waits behind it. Classes that a running task waits for are exempt:
 //! the reservation may be waiting for that very task.
 
@@ -24,13 +24,13 @@ use self::amounts::{Demand, Names};
 pub(crate) use self::class::Class;
 
 /// How often the first task of a class lets younger ones pass before it reserves a node.
-const PATIENCE: u32 = 8;
+const MAX_PASSES: u32 = 8;
 /// Classes are swept when there are more than this, and twice the survivors.
 const SWEEP: usize = 256;
 
 /// What may be queued.
 pub(crate) trait Entry {
-    /// Whether it still wants to run; a cancelled entry is dropped when its turn comes.
+    /// Whether it still wants to run. A cancelled entry is dropped when it is first in its queue.
     fn is_wanted(&self) -> bool;
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Scheduler<T> {
     /// Stamps arrivals.
     clock: u64,
     /// Where `Spread` looks first.
-    turn: usize,
+    next_spread: usize,
 }
 
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl<T: Entry> Scheduler<T> {
             waiting: Vec::new(),
             sweep_at: SWEEP,
             clock: 0,
-            turn: 0,
+            next_spread: 0,
         }
     }
 
@@ -188,7 +188,7 @@ impl<T: Entry> Scheduler<T> {
         self.classes[class.slot].awaited -= 1;
     }
 
-    /// What the nodes would have if nothing was held.
+    /// The free amounts of all nodes if no resources were held.
     pub(crate) fn empty_pools(&self) -> Vec<Pool> {
         self.nodes.iter().map(|node| Pool::new(&node.capacity, &self.names)).collect()
     }
@@ -200,48 +200,53 @@ impl<T: Entry> Scheduler<T> {
         queues.flatten().map(|(_, task)| task).collect()
     }
 
-    /// Takes a free site for the first task of a class, whose stamp is given.
+    /// Takes the resources of a node for the first task of a class, whose stamp is given.
     fn place(&mut self, slot: usize, stamp: u64) -> Option<Grant> {
         let class = Arc::clone(&self.classes[slot].class);
         let first = match class.placement {
-            Placement::Spread => class.sites.iter().position(|site| site.node >= self.turn),
+            Placement::Spread => {
+                class.node_slots.iter().position(|node_slot| node_slot.node >= self.next_spread)
+            }
             _ => None,
         };
-        let (before, from) = class.sites.split_at(first.unwrap_or(0));
-        let site = from.iter().chain(before).find(|site| {
-            self.pools[site.node].fits(&class.demand) && !self.is_reserved(site.node, slot, stamp)
+        let (before, from) = class.node_slots.split_at(first.unwrap_or(0));
+        let node_slot = from.iter().chain(before).find(|node_slot| {
+            self.pools[node_slot.node].fits(&class.demand)
+                && !self.is_reserved(node_slot.node, slot, stamp)
         })?;
-        let (node, place) = (site.node, Arc::clone(&site.place));
+        let (node, place) = (node_slot.node, Arc::clone(&node_slot.place));
         if class.placement == Placement::Spread {
-            self.turn = node + 1;
+            self.next_spread = node + 1;
         }
         self.pools[node].take(&class.demand);
         self.pass_over(node, &class.demand, stamp);
         Some(Grant { class, place, node, pinned: false })
     }
 
-    /// Whether an older task of another class keeps this node for itself.
+    /// Whether an older task of another class has reserved this node.
     fn is_reserved(&self, node: usize, slot: usize, stamp: u64) -> bool {
         let own = &self.classes[slot];
-        let keeps = |other: &Backlog<T>| {
+        let reserves = |other: &Backlog<T>| {
             other.reserved == Some(node)
                 && other.stamp() < stamp
                 && other.class.demand.meets(&own.class.demand)
                 && self.unpinned[node].fits(&other.class.demand)
         };
-        own.awaited == 0 && self.waiting.iter().any(|at| *at != slot && keeps(&self.classes[*at]))
+        own.awaited == 0
+            && self.waiting.iter().any(|at| *at != slot && reserves(&self.classes[*at]))
     }
 
     /// Counts the pass on every older task that wants the same of this node.
     fn pass_over(&mut self, node: usize, demand: &Demand, stamp: u64) {
         for slot in &self.waiting {
             let backlog = &mut self.classes[*slot];
-            let wants = backlog.class.sites.iter().any(|site| site.node == node);
+            let wants = backlog.class.node_slots.iter().any(|node_slot| node_slot.node == node);
             if backlog.stamp() < stamp && wants && backlog.class.demand.meets(demand) {
                 backlog.passed += 1;
                 let demand = &backlog.class.demand;
-                let holds = backlog.reserved.is_some_and(|node| self.unpinned[node].fits(demand));
-                if backlog.passed >= PATIENCE && !holds {
+                let is_valid =
+                    backlog.reserved.is_some_and(|node| self.unpinned[node].fits(demand));
+                if backlog.passed >= MAX_PASSES && !is_valid {
                     backlog.reserved = backlog.class.nearest(&self.pools, &self.unpinned);
                 }
             }
@@ -270,7 +275,7 @@ impl<T: Entry> Scheduler<T> {
         Some((task, grant))
     }
 
-    /// Forgets classes that nobody uses: a loop may ask for another amount of memory at each call.
+    /// Removes unused classes: a loop may demand another amount of memory at each call.
     fn sweep(&mut self) {
         self.by_demand.retain(|_, classes| {
             // One reference is in this table, one in the backlog.
@@ -304,14 +309,14 @@ impl Class {
     /// Of the nodes that can hold this class beside their actors, the one on which the least is
     /// missing.
     fn nearest(&self, pools: &[Pool], unpinned: &[Pool]) -> Option<usize> {
-        let nodes = self.sites.iter().map(|site| site.node);
+        let nodes = self.node_slots.iter().map(|node_slot| node_slot.node);
         let nodes = nodes.filter(|node| unpinned[*node].fits(&self.demand));
         nodes.min_by_key(|node| pools[*node].lack(&self.demand))
     }
 
     /// Whether some allowed node has room for it.
     pub(crate) fn fits(&self, pools: &[Pool]) -> bool {
-        self.sites.iter().any(|site| pools[site.node].fits(&self.demand))
+        self.node_slots.iter().any(|node_slot| pools[node_slot.node].fits(&self.demand))
     }
 }
 

@@ -154,7 +154,7 @@ fn r22_a_big_demand_is_not_starved_by_small_ones() {
         running.extend(here(&mut demo, &cpus(1.0), 1000 + round));
         while let Some((task, grant)) = demo.next() {
             if task == 999 {
-                assert_eq!(round, i32::try_from(PATIENCE).unwrap() + 3, "8 passes, 4 to end");
+                assert_eq!(round, i32::try_from(MAX_PASSES).unwrap() + 3, "8 passes, 4 to end");
                 return;
             }
             running.push(grant);

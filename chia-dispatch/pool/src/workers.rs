@@ -1,4 +1,4 @@
-//! All worker processes of a pool: who is idle, who is on the way out.
+//! The worker processes of a pool: idle ones, busy ones, and those that are being ended.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,38 +10,38 @@ use tokio::sync::watch;
 
 use super::process::{Launch, Process};
 
-pub(super) struct Crew {
+pub(super) struct Workers {
     pub(super) launch: Launch,
-    /// How long a cancelled body may take to notice.
+    /// How long a cancelled body may take to end.
     pub(super) grace: Duration,
-    /// As many processes are kept when they have nothing to do.
-    pub(super) most_idle: usize,
+    /// The most idle processes that are kept.
+    pub(super) max_idle: usize,
     /// The idle; `None` when the pool was shut down.
-    idle: Mutex<Option<Vec<Member>>>,
+    idle: Mutex<Option<Vec<PooledProcess>>>,
     count: watch::Sender<usize>,
 }
 
-/// A process that counts while it lives.
-pub(super) struct Member {
+/// A process that is counted while it lives.
+pub(super) struct PooledProcess {
     pub(super) process: Process,
-    _counted: Counted,
+    _live: LiveCount,
 }
 
-struct Counted(watch::Sender<usize>);
+struct LiveCount(watch::Sender<usize>);
 
-impl Drop for Counted {
+impl Drop for LiveCount {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
     }
 }
 
-impl Crew {
-    pub(super) fn new(launch: Launch, grace: Duration, most_idle: usize) -> Self {
+impl Workers {
+    pub(super) fn new(launch: Launch, grace: Duration, max_idle: usize) -> Self {
         let idle = Mutex::new(Some(Vec::new()));
-        Self { launch, grace, most_idle, idle, count: watch::Sender::new(0) }
+        Self { launch, grace, max_idle, idle, count: watch::Sender::new(0) }
     }
 
-    /// How many processes live.
+    /// The number of living processes.
     pub(super) fn count(&self) -> usize {
         *self.count.borrow()
     }
@@ -50,47 +50,47 @@ impl Crew {
     ///
     /// # Errors
     /// [`WorkerDied`](ErrorKind::WorkerDied) when a new process ends before it has work.
-    pub(super) async fn hire(self: &Arc<Self>, context: &TaskContext) -> Result<Engaged> {
+    pub(super) async fn acquire(self: &Arc<Self>, context: &TaskContext) -> Result<Checkout> {
         let demand = &context.place().resources;
-        let member = loop {
-            let Some(member) = self.take_idle()? else { break self.start(demand).await? };
-            match member.process.limit(demand) {
-                Ok(()) => break member,
+        let pooled = loop {
+            let Some(pooled) = self.take_idle()? else { break self.start(demand).await? };
+            match pooled.process.limit(demand) {
+                Ok(()) => break pooled,
                 // It died idle, and the work has not begun: another one takes it.
                 Err(error) if error.kind() == ErrorKind::WorkerDied => {}
                 Err(error) => return Err(error),
             }
         };
-        let (crew, context) = (Arc::clone(self), context.clone());
-        Ok(Engaged { crew, member: Some(member), running: None, context })
+        let (workers, context) = (Arc::clone(self), context.clone());
+        Ok(Checkout { workers, pooled: Some(pooled), running: None, context })
     }
 
-    async fn start(&self, demand: &Resources) -> Result<Member> {
+    async fn start(&self, demand: &Resources) -> Result<PooledProcess> {
         self.count.send_modify(|count| *count += 1);
-        let counted = Counted(self.count.clone());
+        let live = LiveCount(self.count.clone());
         let process = self.launch.start().await?;
         process.limit(demand)?;
-        Ok(Member { process, _counted: counted })
+        Ok(PooledProcess { process, _live: live })
     }
 
-    fn take_idle(&self) -> Result<Option<Member>> {
+    fn take_idle(&self) -> Result<Option<PooledProcess>> {
         let mut idle = self.idle();
         let idle = idle.as_mut().ok_or_else(shut_down)?;
-        while let Some(member) = idle.pop() {
-            if member.process.worker.is_alive() {
-                return Ok(Some(member));
+        while let Some(pooled) = idle.pop() {
+            if pooled.process.worker.is_alive() {
+                return Ok(Some(pooled));
             }
         }
         Ok(None)
     }
 
-    fn take_back(&self, member: Member) {
-        if !member.process.worker.is_alive() {
+    fn give_back(&self, pooled: PooledProcess) {
+        if !pooled.process.worker.is_alive() {
             return;
         }
         let mut idle = self.idle();
-        if let Some(idle) = idle.as_mut().filter(|idle| idle.len() < self.most_idle) {
-            idle.push(member);
+        if let Some(idle) = idle.as_mut().filter(|idle| idle.len() < self.max_idle) {
+            idle.push(pooled);
         }
     }
 
@@ -108,29 +108,29 @@ impl Crew {
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, Option<Vec<Member>>> {
+    fn idle(&self) -> MutexGuard<'_, Option<Vec<PooledProcess>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A process with work to do. Dropped before that is done, the work is stopped: a body that ends
 /// within the time of grace, and leaves no process behind, gives the process back; any other is
-/// killed with its process. What the work holds is held until then.
-pub(super) struct Engaged {
-    crew: Arc<Crew>,
-    member: Option<Member>,
+/// killed with its process. Its resources are held until then.
+pub(super) struct Checkout {
+    workers: Arc<Workers>,
+    pooled: Option<PooledProcess>,
     /// The task, while it runs.
     running: Option<Running>,
     context: TaskContext,
 }
 
-impl Engaged {
+impl Checkout {
     pub(super) fn process(&self) -> &Process {
-        &self.member.as_ref().expect("taken by `done` and `drop` alone").process
+        &self.pooled.as_ref().expect("taken by `done` and `drop` alone").process
     }
 
     pub(super) fn process_mut(&mut self) -> &mut Process {
-        &mut self.member.as_mut().expect("taken by `done` and `drop` alone").process
+        &mut self.pooled.as_mut().expect("taken by `done` and `drop` alone").process
     }
 
     /// Runs a task.
@@ -146,37 +146,37 @@ impl Engaged {
         outcome
     }
 
-    /// The work is done: the process may do other work.
+    /// Ends the checkout of a process whose work is done: it may take other work.
     pub(super) fn done(mut self) {
-        if let Some(member) = self.member.take() {
-            self.crew.take_back(member);
+        if let Some(pooled) = self.pooled.take() {
+            self.workers.give_back(pooled);
         }
     }
 
     /// Kills the process with all that it started, and returns when it is gone.
     pub(super) async fn kill(mut self) {
-        if let Some(mut member) = self.member.take() {
-            member.process.end().await;
+        if let Some(mut pooled) = self.pooled.take() {
+            pooled.process.end().await;
         }
     }
 }
 
-impl Drop for Engaged {
+impl Drop for Checkout {
     fn drop(&mut self) {
-        let Some(mut member) = self.member.take() else { return };
-        if !member.process.worker.is_alive() {
+        let Some(mut pooled) = self.pooled.take() else { return };
+        if !pooled.process.worker.is_alive() {
             return;
         }
         let (running, context) = (self.running.take(), self.context.clone());
-        let crew = Arc::clone(&self.crew);
-        // Without a runtime there is nobody to wait: it is killed at once.
+        let workers = Arc::clone(&self.workers);
+        // Without a runtime nothing can wait for the body: the process is killed at once.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                if has_ended(running, crew.grace).await && member.process.is_alone().await {
-                    crew.take_back(member);
+                if has_ended(running, workers.grace).await && pooled.process.is_alone().await {
+                    workers.give_back(pooled);
                 } else {
-                    member.process.end().await;
-                    drop(member);
+                    pooled.process.end().await;
+                    drop(pooled);
                 }
                 drop(context);
             });
