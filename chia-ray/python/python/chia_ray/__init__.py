@@ -10,13 +10,22 @@ if "free-threading" in sys.version:
     raise ImportError("chia-ray does not support free-threaded builds of Python; use the regular build")
 
 if TYPE_CHECKING:
+    from chia_ray._codecs import Codec
     from chia_ray._engine import enable
+    from chia_ray._native import CacheError, ConfigError
+    from chia_ray._store import Store
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "enable"]
+__all__ = ["CacheError", "Codec", "ConfigError", "Store", "__version__", "enable"]
 
 # Where each public name is. They are imported when they are first used, so that `import chia_ray` is quick.
-_PUBLIC = {"enable": "_engine"}
+_PUBLIC = {
+    "CacheError": "_native",
+    "Codec": "_codecs",
+    "ConfigError": "_native",
+    "Store": "_store",
+    "enable": "_engine",
+}
 
 
 def __getattr__(name: str) -> Any:

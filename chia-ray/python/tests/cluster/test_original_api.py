@@ -14,6 +14,7 @@ from chia.base.ChiaFunction import (
     ChiaCallRemote,
     ChiaFunction,
     ObjectRefCallback,
+    chia_actor,
     chia_cancel,
     chia_wait,
     get,
@@ -127,10 +128,10 @@ def test_r42_a_cache_of_its_own_is_made_as_in_the_original(tmp_path: Path) -> No
     config = {"build": True, "test": ["iter.*"]}
     cache = Cache.remote(str(tmp_path), 1000, config)
     assert get(cache.get_config.remote()) == config
-    assert get(cache.write.chia_remote("t", 1)) is True
-    assert get(cache.write.chia_remote("big", b"x" * 2000)) is False
-    assert isinstance(cache.actor, ray.actor.ActorHandle)
-    ray.kill(cache.actor)
+    assert get(chia_actor(cache).write.chia_remote("t", 1)) is True
+    assert get(cache.write.remote("big", b"x" * 2000)) is False
+    assert isinstance(chia_actor(cache).actor, ray.actor.ActorHandle)
+    ray.kill(cache)
 
 
 def test_r42_a_cache_handle_is_an_argument_of_a_plain_ray_function(tmp_path: Path) -> None:

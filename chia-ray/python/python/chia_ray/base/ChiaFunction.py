@@ -72,6 +72,13 @@ class RemoteFunction(Generic[_P, _R]):
         }
         self._remote: Any = None
         _names.add(self._name)
+        self._bind_calls()
+
+    def _bind_calls(self) -> None:
+        """Makes ``f.chia_remote`` the same object at each look: the original's modules compare it."""
+        self.__dict__.pop("chia_remote_blocking", None)
+        self.__dict__.pop("chia_remote", None)
+        self.__dict__["chia_remote"] = self.chia_remote
 
     def __call__(self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Calls the function here, as it is."""
@@ -88,6 +95,7 @@ class RemoteFunction(Generic[_P, _R]):
         bound.__dict__.update(self.__dict__)
         bound._bound = (instance,)
         bound._remote, bound._body = self._ray_function(), self._body
+        bound._bind_calls()
         return bound
 
     def __getstate__(self) -> dict[str, Any]:
@@ -120,7 +128,7 @@ class RemoteFunction(Generic[_P, _R]):
 
     remote = chia_remote
 
-    @property
+    @functools.cached_property
     def chia_remote_blocking(self) -> Callable[_P, _R]:
         """Dispatches a call and waits for its result. It has the signature of the function."""
 

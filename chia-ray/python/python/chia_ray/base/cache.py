@@ -35,7 +35,8 @@ class _CacheClass:
     ``Cache.remote(size, cache_dir_path, units="B", yaml_path=None)`` makes an anonymous one on this
     cluster; it ends with its handle or by ``ray.kill(handle.actor)``, and its entries stay on disk. So does
     the original's ``Cache.remote(cache_dir_path, budget_bytes, config)``, where ``config`` says for each
-    function whether its results are cached: ``True``, or a list of patterns.
+    function whether its results are cached: ``True``, or a list of patterns. That form returns Ray's own
+    handle, as the original does; ``chia_actor`` gives it ``chia_remote``.
     """
 
     def __init__(self, options: dict[str, Any] | None = None) -> None:
@@ -45,12 +46,12 @@ class _CacheClass:
         """The same with Ray's options for the actor."""
         return _CacheClass({**self._options, **options})
 
-    def remote(self, *args: Any, **kwargs: Any) -> CacheHandle:
+    def remote(self, *args: Any, **kwargs: Any) -> Any:
         """Makes the actor. What goes wrong with the directory is raised by its methods."""
         is_original = isinstance(args[0], str | os.PathLike) if args else "budget_bytes" in kwargs
         init, rules = (_original_init if is_original else _own_init)(*args, **kwargs)
         actor = ray.remote(CacheActor).options(**self._options).remote(init, rules.to_bytes())
-        return CacheHandle(actor)
+        return actor if is_original else CacheHandle(actor)
 
     chia_remote = remote
 

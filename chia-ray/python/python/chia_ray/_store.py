@@ -1,0 +1,250 @@
+"""The store for Python alone: a mapping on disk with a budget of bytes. It needs no Ray."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import os
+import pickle
+import re
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Collection, Iterator, MutableMapping
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, overload
+
+from chia_ray import _native
+from chia_ray._codecs import Codec, codec
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_SIZE = re.compile(r"\s*([0-9.]+)\s*([A-Za-z]*)\s*")
+_open: weakref.WeakSet[Store] = weakref.WeakSet()
+
+
+class Store(MutableMapping[str, Any]):
+    """Values under keys of text, in a directory, least recently used out first when the budget is full.
+
+    ::
+
+        with chia_ray.Store("results", "4 GB") as store:
+            store["build-7"] = {"cells": 41_000}
+            store.get("build-8")
+
+    It is safe to use from several threads. One process at a time owns a directory: another one that opens
+    it waits ``wait`` seconds for the owner to go away, and then gets a CacheError that names the owner. A
+    process that was forked must open the directory for itself, once its parent has closed it.
+
+    Args:
+        path: The directory; it is made if it is not there.
+        size: The budget: a number of bytes, or a text like ``"500 MB"``; units are powers of 1024.
+        codec: ``pickle`` (any value), ``json`` or ``bytes``, for those who refuse pickle; or a Codec.
+            A value is decoded when it is asked for, and never before.
+        durability: ``durable``: a write that returned survives power loss. ``relaxed``: it survives the
+            death of the process, and the last second may be lost with the power; faster.
+        wait: How long to wait for another owner of the directory, in seconds.
+
+    Raises:
+        ValueError: The size, the codec or the durability is none.
+        CacheError: The directory cannot be used, or another process owns it (``kind`` is ``locked``).
+
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        size: int | float | str = "1 GB",
+        *,
+        codec: str | Codec = "pickle",
+        durability: str = "durable",
+        wait: float = 10.0,
+    ) -> None:
+        self._codec = _codec(codec)
+        self._path = Path(path).absolute()
+        init = _native.cache_init(self._path, parse_size(size), durability, wait)
+        try:
+            self._native: _native.Store | None = _native.Store(init)
+        except _native.DispatchError as error:
+            kind = "locked" if "in use" in str(error) or "locked" in str(error) else error.kind
+            raise cache_error(str(error), kind) from None
+        self._why = "is closed"
+        _open.add(self)
+
+    @property
+    def path(self) -> Path:
+        """The directory."""
+        return self._path
+
+    def __getitem__(self, key: str) -> Any:
+        """The value of a key, which counts as used. Raises KeyError without one."""
+        found = self._living.read(_text(key))
+        if found is None:
+            raise KeyError(key)
+        return self._codec.decode(found[0])
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Keeps a value. Raises ValueError for one that is larger than the whole budget."""
+        if not self._write(_text(key), value):
+            raise ValueError(f"the value of {key!r} is larger than the whole budget of the store")
+
+    def __delitem__(self, key: str) -> None:
+        """Removes a key. Raises KeyError without one."""
+        if not self._living.evict(_text(key)):
+            raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether there is a value. It does not count as used."""
+        return isinstance(key, str) and self._living.has(key)
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys as they are now, sorted."""
+        return iter(self._living.keys())
+
+    def __len__(self) -> int:
+        """How many entries there are."""
+        return self.stats()["entries"]
+
+    def clear(self) -> None:
+        """Removes every entry."""
+        self._living.flush()
+
+    def facts(self, key: str) -> dict[str, Any] | None:
+        """What is known of an entry without decoding it: its size, when it was made, what made it."""
+        return self._living.facts(_text(key))
+
+    @property
+    def size_bytes(self) -> int:
+        """What the entries count against the budget, in bytes."""
+        return self._living.size_bytes()
+
+    def stats(self) -> dict[str, int]:
+        """The state of the store, and its counters since it was opened: hits, misses, evictions, …"""
+        return self._living.stats()
+
+    @overload
+    def memoize(self, function: Callable[_P, _R], /) -> Callable[_P, _R]: ...
+
+    @overload
+    def memoize(
+        self, function: None = None, /, *, name: str | None = None, ignore: Collection[str] = ()
+    ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
+
+    def memoize(
+        self, function: Any = None, /, *, name: str | None = None, ignore: Collection[str] = ()
+    ) -> Any:
+        """Makes a function answer from the store: ``@store.memoize`` or ``@store.memoize(ignore={"log"})``.
+
+        The key is ``name``, which is the function's own unless given, with a hash of the arguments as they
+        pickle; defaults count as if they were written. Parameters in ``ignore`` do not count. The result
+        has ``key(*args)``, and ``__wrapped__``, the function itself.
+        """
+        if function is None:
+            return lambda decorated: self._memoized(decorated, name, ignore)
+        return self._memoized(function, name, ignore)
+
+    def close(self) -> None:
+        """Stops the store cleanly. Every use after that is a ValueError."""
+        if self._native is not None:
+            self._native.close()
+            self._native = None
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({str(self._path)!r})"
+
+    # A store is what it is, and is not compared by what it holds.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    @property
+    def _living(self) -> _native.Store:
+        if self._native is None:
+            raise ValueError(f"the store in {self._path} {self._why}")
+        return self._native
+
+    def _write(self, key: str, value: Any, function: str | None = None, seconds: float | None = None) -> bool:
+        origin = "manual" if function is None else "real"
+        parts = list(self._codec.encode(value))
+        return self._living.write(key, parts, origin, function, seconds) != "too_large"
+
+    def _memoized(
+        self, function: Callable[_P, _R], name: str | None, ignore: Collection[str]
+    ) -> Callable[_P, _R]:
+        signature = inspect.signature(function)
+        unknown = set(ignore) - set(signature.parameters)
+        own = name or f"{function.__module__}.{function.__qualname__}"
+        if unknown:
+            raise ValueError(f"ignore: {own} has no parameter {', '.join(sorted(unknown))}")
+
+        def key(*args: Any, **kwargs: Any) -> str:
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            counted = [pair for pair in bound.arguments.items() if pair[0] not in ignore]
+            return f"{own}:{hashlib.blake2b(pickle.dumps(counted, protocol=5), digest_size=16).hexdigest()}"
+
+        @functools.wraps(function)
+        def memoized(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            own_key = key(*args, **kwargs)
+            found = self._living.read(own_key)
+            if found is not None:
+                return self._codec.decode(found[0])  # type: ignore[no-any-return]
+            start = time.perf_counter()
+            value = function(*args, **kwargs)
+            if not self._write(own_key, value, own, time.perf_counter() - start):
+                warnings.warn(
+                    f"a result of {own} is larger than the whole store, and is not kept", stacklevel=2
+                )
+            return value
+
+        memoized.key = key  # type: ignore[attr-defined]
+        return memoized
+
+
+def parse_size(size: int | float | str) -> int:
+    """The number of bytes that a budget is: ``500``, ``"500 MB"``."""
+    if isinstance(size, bool) or not isinstance(size, int | float | str):
+        raise TypeError(f"size: a number of bytes or a text like '4 GB' is needed, not {size!r}")
+    if not isinstance(size, str):
+        return _native.parse_size(size, "B")
+    found = _SIZE.fullmatch(size)
+    if found is None:
+        raise ValueError(f"size: {size!r} is no size; write it like '500 MB'")
+    try:
+        return _native.parse_size(float(found[1]), found[2] or "B")
+    except ValueError as error:
+        raise ValueError(f"size: {size!r} is no size: {error}") from None
+
+
+def cache_error(message: str, kind: str) -> _native.CacheError:
+    """An error of the store."""
+    error = _native.CacheError(message)
+    error.kind = kind
+    return error
+
+
+_codec = codec
+
+
+def _text(key: object) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"the keys of a store are text, not {type(key).__name__}: {key!r}")
+    return key
+
+
+def _forked() -> None:
+    """A child has the store's memory, and not its threads: it must not touch the directory."""
+    for store in _open:
+        # Never dropped here: that would close the directory under the parent.
+        _left_to_the_parent.append(store._native)
+        store._native, store._why = None, "belongs to the process that this one was forked from; open it here"
+
+
+_left_to_the_parent: list[Any] = []
+os.register_at_fork(after_in_child=_forked)
