@@ -21,7 +21,7 @@ LIMIT = 900
 SHORT = ("ChiaFunction_tb", "test_chia_remote_blocking")
 LONG = ("chia_wait_tb", "pid_registry_tb", "test_colocated_live", "test_bypass_tags", "test_cache_tags")
 # Tests that have no fixtures to run under pytest: they are functions of a script that is run whole.
-SCRIPTS = {"test_bypass_tags": 54, "test_cache_tags": 78}
+SCRIPTS = {"test_bypass_tags": 30, "test_cache_tags": 37}
 OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR|SKIPPED) .*?::(\S+)", re.MULTILINE)
 
 
@@ -57,7 +57,7 @@ def test_r42_a_module_of_the_original(module: str, capsys: Any) -> None:
     theirs = outcomes("python", path, *failed)[0] if failed else {}
     passed = sum(outcome == "PASSED" for outcome in found.values())
     with capsys.disabled():
-        print(f"\n{module}: {passed} of {len(found)} pass; on neither engine: {len(failed)} {failed}")
+        print(f"\n{module}: {passed} of {len(found)} pass; the others: {failed}")
     assert [name for name in failed if theirs.get(name) == "PASSED"] == [], said
 
 
@@ -73,7 +73,7 @@ def test_r42_a_script_of_the_original(module: str, capsys: Any) -> None:
         f"runpy.run_path({str(TESTS / module) + '.py'!r}, run_name='__main__')"
     )
     said = run("rust", "-c", code)
-    passed, failed = said.count("PASS"), said.count("FAIL")
+    passed, failed = (len(re.findall(rf"^ *{word}:", said, re.MULTILINE)) for word in ("PASS", "FAIL"))
     with capsys.disabled():
         print(f"\n{module} as a script: {passed} checks pass, {failed} fail")
-    assert failed == 0 and passed == SCRIPTS[module], said
+    assert "ALL TESTS PASSED" in said and (passed, failed) == (SCRIPTS[module], 0), said

@@ -113,8 +113,8 @@ class RemoteFunction(Generic[_P, _R]):
 
     def chia_remote(self, /, *args: Any, **kwargs: Any) -> Any:
         """Dispatches a call. Returns a plain Ray ObjectRef, without waiting for anything."""
-        tag = kwargs.pop("_chia_tag", None) or self._options.get("_chia_tag")
-        display = kwargs.pop("_chia_display_name", None) or self._options.get("_chia_display_name")
+        tag = _text("_chia_tag", kwargs, self._options)
+        display = _text("_chia_display_name", kwargs, self._options)
         hooks = self._hooks(kwargs)
         args = tuple(map(settled_answer, self._with_object(args, kwargs)))
         kwargs = {name: settled_answer(value) for name, value in kwargs.items()}
@@ -264,6 +264,16 @@ class RemoteFunction(Generic[_P, _R]):
 
 # The original's name for what a decorated function is.
 ChiaWrapped = RemoteFunction
+
+
+def _text(name: str, kwargs: dict[str, Any], options: dict[str, Any]) -> str | None:
+    """One of our own arguments, of the call or of its function's options. An empty text is none."""
+    given = kwargs.pop(name, None)
+    if given is None:
+        given = options.get(name)
+    if given is not None and not isinstance(given, str):
+        raise TypeError(f"{name}: a text is needed, not {type(given).__name__}: {given!r}")
+    return given or None
 
 
 def _remote_body(function: Callable[..., Any]) -> Callable[..., Any]:

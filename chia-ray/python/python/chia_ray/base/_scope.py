@@ -91,7 +91,7 @@ class Scope:
     _cache: Cache | None = None
     _brought: bytes = b""
     _packed: Packed | None = None
-    _packed_for: tuple[Any, ...] = field(default=(None, 0, None))
+    _packed_for: tuple[Any, ...] = field(default=(None, 0, None, None))
 
     @classmethod
     def brought(cls, packed: Packed) -> Scope:
@@ -129,10 +129,18 @@ class Scope:
         bypass, cache = self._bypass, self._cache
         if bypass is not None:
             bypass._serve_files()
-        made_for = (bypass, bypass.changes if bypass else 0, cache)
+        made_for = (bypass, bypass.changes if bypass else 0, cache, self._cluster())
         if made_for != self._packed_for:
-            self._packed, self._packed_for = _pack(bypass, cache), made_for
+            self._packed = _pack(bypass, cache)
+            self._packed_for = (*made_for[:3], self._cluster())
         return self._packed
+
+    def _cluster(self) -> tuple[str, str] | None:
+        """The node and the job that hold a large state: it is gone after ``ray.shutdown``."""
+        if self._packed is None or self._packed.put is None:
+            return None
+        context = ray.get_runtime_context()
+        return str(context.get_node_id()), str(context.get_job_id())
 
     def _decode(self) -> None:
         if not self._brought:
@@ -143,7 +151,7 @@ class Scope:
         bypass, self._cache = _unpacked(self._packed)
         self._bypass = None if bypass is None else Bypass._brought(*bypass)
         self._brought = b""
-        self._packed_for = (self._bypass, 0, self._cache)
+        self._packed_for = (self._bypass, 0, self._cache, self._cluster())
 
 
 def _pack(bypass: Bypass | None, cache: Cache | None) -> Packed | None:

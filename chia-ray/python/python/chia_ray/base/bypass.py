@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import difflib
 import logging
 import os
 import uuid
@@ -15,6 +16,7 @@ import ray
 from chia_ray import _native
 from chia_ray.base import _files, _scope
 from chia_ray.base._files import FileServerHandle
+from chia_ray.base._refs import Answer
 from chia_ray.base._run import settled
 from chia_ray.base._scope import BypassState
 
@@ -56,6 +58,8 @@ class Bypass:
         self._strict = state.strict
         self._file_actor: Any = None
         self._names_checked = True
+        # What was registered for names that are not compared with the functions yet.
+        self._unchecked: dict[tuple[str, str], None] = {}
         self.changes = 0
 
     @classmethod
@@ -70,6 +74,7 @@ class Bypass:
         worker. Any callable that cloudpickle takes, sync or async.
         """
         self._providers[func_name] = _checked(provider)
+        self._unchecked["provider", func_name] = None
         self._changed()
 
     def set_cond(self, func_name: str, cond: Condition) -> None:
@@ -77,6 +82,7 @@ class Bypass:
         the caller, sync or async. Arguments that are pending are shown as references.
         """
         self._conditions[func_name] = _checked(cond)
+        self._unchecked["condition", func_name] = None
         self._changed()
 
     def allow_file(self, path: str | os.PathLike[str]) -> None:
@@ -171,6 +177,7 @@ class Bypass:
         """Warns, once, of rules for functions that nobody knows: of a near miss now, and of others at
         the end, since their functions may come later. Under strict rules it raises.
         """
+        self._check_registered(known)
         if self._names_checked:
             return
         unknown = self._rules.check_names(list(known))
@@ -183,6 +190,19 @@ class Bypass:
         if len(told) < len(unknown):
             atexit.register(_tell_unknown, self._rules, known, told)
 
+    def _check_registered(self, known: Collection[str]) -> None:
+        """Warns of a provider or a condition whose name is nearly that of a function or of a rule."""
+        while self._unchecked:
+            (what, name), _ = self._unchecked.popitem()
+            rules = self._rules.bypass_rules()["bypass"]
+            names = {one for full in (*known, *rules) for one in (full, full.rpartition(".")[2])}
+            near = [] if name in names else difflib.get_close_matches(name, names, 1, 0.75)
+            if near:
+                text = f"a {what} is set for `{name}`, which no function is called; did you mean `{near[0]}`?"
+                if self._strict:
+                    raise _native.ConfigError(text)
+                _log.warning("%s", text)
+
     def _decide(
         self, func_name: str, tag: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> _native.Decision | None:
@@ -192,7 +212,7 @@ class Bypass:
             return None
         if decision.condition is not None:
             data = None if decision.data is None else str(decision.data)
-            answer = bool(settled(decision.condition(tag, data, *args, **kwargs)))
+            answer = _answer_of(func_name, settled(decision.condition(tag, data, *args, **kwargs)))
             decision = self._rules.resolve(func_name, tag, answer)
         if decision.unreplaced and self._strict:
             raise _native.ConfigError(decision.reason)
@@ -200,6 +220,15 @@ class Bypass:
             _told.add(func_name)
             _log.warning("%s", decision.reason)
         return decision if decision.replaced else None
+
+
+def _answer_of(function: str, answer: Any) -> bool:
+    """What a condition says. A reference would always count as yes."""
+    if isinstance(answer, ray.ObjectRef | Answer):
+        raise TypeError(
+            f"the condition of `{function}` returned {type(answer).__name__} instead of a bool: use get(...)"
+        )
+    return bool(answer)
 
 
 def _tell_unknown(rules: _native.Rules, known: Collection[str], told: set[str]) -> None:

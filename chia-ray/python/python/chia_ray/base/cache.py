@@ -121,6 +121,13 @@ def start_cache(
 
 
 def _init(size: float, dir: str | os.PathLike[str], units: str, durability: str) -> bytes:
+    if isinstance(size, bool) or not isinstance(size, int | float):
+        raise TypeError(f"size: a number is needed, not {type(size).__name__}: {size!r}")
+    for name, text in (("units", units), ("durability", durability)):
+        if not isinstance(text, str):
+            raise TypeError(f"{name}: a text is needed, not {type(text).__name__}: {text!r}")
+    if not isinstance(dir, str | os.PathLike):
+        raise TypeError(f"cache_dir_path: a path is needed, not {type(dir).__name__}: {dir!r}")
     return _native.cache_init(Path(dir).absolute(), _native.parse_size(size, units), durability, _LOCK_WAIT)
 
 
@@ -210,6 +217,11 @@ def get_active_cache(namespace: str | None = None) -> CacheHandle | None:
     except NoCacheError:
         cache = _scope.current().cache
         return None if cache is None or cache.site != site else CacheHandle(None, site)
+
+
+def _load_cache_config(yaml_path: str | os.PathLike[str]) -> dict[str, bool | list[str]]:
+    """The original's name for what a rules file says of the cache."""
+    return _native.Rules(yaml_path).cache_rules()
 
 
 def is_cached(func_name: str, tag: str | None = None) -> bool:
