@@ -33,6 +33,8 @@ pub enum ErrorKind {
         /// How the ownership was lost, and what to do.
         why: String,
     },
+    /// The owner changes the store faster than it can be read.
+    Busy,
     /// Pinned entries leave no room for the value.
     Pinned,
     /// The budget would evict more than a tenth of the entries, and shrinking was not allowed.
@@ -123,6 +125,9 @@ impl fmt::Display for Error {
                 crate::FORMAT_VERSION
             ),
             ErrorKind::NotOwner { why } => write!(f, "cannot {doing} {path}: {why}"),
+            ErrorKind::Busy => {
+                write!(f, "cannot {doing} {path}: its owner changes it too fast; try again")
+            }
             ErrorKind::Pinned => write!(
                 f,
                 "cannot {doing} {path}: pinned entries leave no room; unpin some, or raise the budget"

@@ -43,7 +43,8 @@ impl EvictionCursor {
         if version != self.version {
             *self = Self { version, ..Self::default() };
         }
-        let mut picked = Picked { spare, need, freed: 0, tag_bytes: 0, entries: Vec::new() };
+        let mut picked =
+            Picked { spare, need, freed: 0, tag_bytes: 0, entries: Vec::new(), unbounded: false };
         while !picked.is_enough() && !self.index_done {
             self.take_from_index(live, &mut picked)?;
         }
@@ -54,6 +55,27 @@ impl EvictionCursor {
             take_from_active(&lock(live), &mut picked);
         }
         Ok(picked.entries)
+    }
+
+    /// How many entries and bytes would go to free `need` bytes.
+    pub(crate) fn measure(live: &Mutex<LiveView>, need: u64) -> Result<(u64, u64), IndexError> {
+        let mut cursor = Self { version: lock(live).version, ..Self::default() };
+        let mut picked = Picked {
+            spare: None,
+            need,
+            freed: 0,
+            tag_bytes: 0,
+            entries: Vec::new(),
+            unbounded: true,
+        };
+        let mut entries = 0;
+        while !picked.is_enough() && !cursor.index_done {
+            cursor.take_from_index(live, &mut picked)?;
+            entries += picked.entries.drain(..).count() as u64;
+        }
+        cursor.take_from_sealed(&lock(live), &mut picked);
+        take_from_active(&lock(live), &mut picked);
+        Ok((entries + picked.entries.len() as u64, picked.freed))
     }
 
     fn take_from_index(
@@ -133,13 +155,14 @@ struct Picked<'a> {
     freed: u64,
     tag_bytes: usize,
     entries: Vec<Candidate>,
+    /// Whether one record may hold them all is no matter.
+    unbounded: bool,
 }
 
 impl Picked<'_> {
     fn is_enough(&self) -> bool {
-        self.freed >= self.need
-            || self.entries.len() >= MAX_AT_ONCE
-            || self.tag_bytes >= MAX_TAG_BYTES
+        let full = self.entries.len() >= MAX_AT_ONCE || self.tag_bytes >= MAX_TAG_BYTES;
+        self.freed >= self.need || full && !self.unbounded
     }
 
     fn take(&mut self, tag: Tag, meta: Arc<Meta>) {

@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
 use crate::files::{self, ReadError, StagedFile, Wrap};
+use crate::io::Io;
 use crate::meta::Meta;
 use crate::store::inner::Inner;
 use crate::store::read::Outcome;
@@ -20,17 +22,26 @@ impl Inner {
     /// Writes every entry to `dir` as a pickle of `(tag, value)`; gives how many.
     pub(crate) fn export(&self, dir: &Path) -> Result<u64> {
         self.check_open()?;
-        self.io.create_dir(dir).map_err(|e| Error::io("create", dir, e))?;
+        let dir = &*std::path::absolute(dir).map_err(|e| Error::io("create", dir, e))?;
+        let out = self.io.rooted(dir).map_err(|e| Error::io("create", dir, e))?;
         let mut exported = 0;
-        for tag in self.keys()? {
-            exported += u64::from(self.export_one(dir, &tag)?);
+        let mut after = None;
+        loop {
+            let (tags, end) = self.page("", after.as_deref())?;
+            for tag in tags {
+                exported += u64::from(self.export_one(&out, dir, &tag)?);
+            }
+            match end {
+                Some(end) => after = Some(end),
+                None => break,
+            }
         }
-        self.io.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+        out.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
         Ok(exported)
     }
 
     /// False if the entry is gone or damaged by now.
-    fn export_one(&self, dir: &Path, tag: &str) -> Result<bool> {
+    fn export_one(&self, out: &Arc<dyn Io>, dir: &Path, tag: &str) -> Result<bool> {
         let fail = |e| Error::io("export an entry to", dir, e);
         let exported = self.with_value(
             tag,
@@ -38,6 +49,7 @@ impl Inner {
             |found, file| {
                 let mut export = Export {
                     inner: self,
+                    out,
                     dir,
                     tag,
                     meta: &found.meta,
@@ -71,6 +83,7 @@ impl Inner {
 /// Takes a value and makes a file of it as soon as it has seen what kind of value it is.
 struct Export<'a> {
     inner: &'a Inner,
+    out: &'a Arc<dyn Io>,
     dir: &'a Path,
     tag: &'a str,
     meta: &'a Meta,
@@ -84,7 +97,7 @@ impl Export<'_> {
         let path = self.dir.join(format!(".export-{}-{number}", std::process::id()));
         let head = std::mem::take(&mut self.head);
         let wrap = Wrap::pickle(self.tag, self.meta.codec, &head)?;
-        let mut staged = StagedFile::create(&self.inner.io, path, wrap)?;
+        let mut staged = StagedFile::create(self.out, path, wrap)?;
         staged.push(&head)?;
         Ok(staged)
     }

@@ -19,6 +19,7 @@ mod owner;
 mod paths;
 pub mod pickle;
 mod quarantine;
+mod read_only;
 mod recovery;
 mod report;
 mod stats;
@@ -31,9 +32,10 @@ pub use error::{Error, ErrorKind, Result};
 pub use facts::{Codec, Entry, Facts, NewEntry, Origin, Provenance, Replay, ReplayMiss, Written};
 pub use fingerprint::{Fingerprint, Hash128};
 pub use options::{Durability, Options};
+pub use read_only::ReadOnlyStore;
 pub use report::{Ignored, OpenReport, Quarantined};
 pub use stats::Stats;
-pub use store::Store;
+pub use store::{Entries, Store};
 
 /// The version of the on-disk format that this crate writes; it reads every version up to it.
 pub const FORMAT_VERSION: u32 = 2;

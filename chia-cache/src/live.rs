@@ -131,6 +131,17 @@ impl LiveView {
             .is_some_and(|sealed| !matches!(sealed.memtable.see(tag), Seen::Unknown))
     }
 
+    /// Calls `each` with the tag of every entry that a memtable has.
+    pub(crate) fn each_in_memory(&self, mut each: impl FnMut(&str)) {
+        self.active.oldest_first().for_each(|(tag, _)| each(tag));
+        if let Some(sealed) = &self.sealed {
+            let below = sealed.memtable.oldest_first();
+            below
+                .filter(|(tag, _)| matches!(self.active.see(tag), Seen::Unknown))
+                .for_each(|(tag, _)| each(tag));
+        }
+    }
+
     /// Puts an entry on top; `old` is what it takes the place of.
     pub(crate) fn put(&mut self, tag: Tag, slot: Slot, old: Option<&Meta>) {
         self.forget(&tag, old);

@@ -65,10 +65,6 @@ impl Memtable {
         }
     }
 
-    pub(crate) fn knows_nothing_of(&self, tag: &str) -> bool {
-        matches!(self.see(tag), Seen::Unknown)
-    }
-
     /// Makes the slot the most recently used one.
     pub(crate) fn put(&mut self, tag: Tag, slot: Slot) {
         self.dead.remove(&tag);

@@ -54,6 +54,9 @@ pub struct Options {
     pub(crate) durability: Durability,
     pub(crate) inline_limit: usize,
     pub(crate) lock_wait: Duration,
+    pub(crate) allow_shrink: bool,
+    /// Nothing on disk changes.
+    pub(crate) read_only: bool,
 }
 
 impl Options {
@@ -64,6 +67,8 @@ impl Options {
             durability: Durability::default(),
             inline_limit: DEFAULT_INLINE_LIMIT,
             lock_wait: Duration::from_secs(10),
+            allow_shrink: false,
+            read_only: false,
         }
     }
 
@@ -78,6 +83,14 @@ impl Options {
     /// Python original can read.
     pub fn inline_limit(mut self, bytes: usize) -> Self {
         self.inline_limit = bytes.min(MAX_INLINE_LIMIT);
+        self
+    }
+
+    /// Whether a budget may evict more than a tenth of the entries at once, at opening and by
+    /// [`set_budget`](crate::Store::set_budget). By default that is an error, which names how many
+    /// would go.
+    pub fn allow_shrink(mut self, allow: bool) -> Self {
+        self.allow_shrink = allow;
         self
     }
 

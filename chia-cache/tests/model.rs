@@ -168,7 +168,10 @@ impl Pair {
 }
 
 fn options(durability: Durability, inline_limit: usize, budget: u64) -> Options {
-    Options::new(ByteSize::new(budget)).durability(durability).inline_limit(inline_limit)
+    Options::new(ByteSize::new(budget))
+        .allow_shrink(true)
+        .durability(durability)
+        .inline_limit(inline_limit)
 }
 
 fn new_entry(item: &Item) -> NewEntry {

@@ -11,7 +11,7 @@ use chia_cache::{
 const MODES: [Durability; 2] = [Durability::Durable, Durability::Relaxed];
 
 fn options(bytes: u64) -> Options {
-    Options::new(ByteSize::new(bytes))
+    Options::new(ByteSize::new(bytes)).allow_shrink(true)
 }
 
 fn real(function: &str) -> NewEntry {

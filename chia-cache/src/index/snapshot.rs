@@ -61,12 +61,27 @@ impl Snapshot {
         })
     }
 
-    /// Up to `limit` tags after `after`, in order.
-    pub(crate) fn page(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    /// Up to `limit` tags with `prefix` after `after`, in order.
+    pub(crate) fn page(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>> {
+        let from = match after {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix),
+        };
         guarded(|| {
-            let range = self.entries.range::<&str>((from, Bound::Unbounded))?.take(limit);
-            range.map(|found| Ok(found?.0.value().to_owned())).collect()
+            let mut tags = Vec::new();
+            for found in self.entries.range::<&str>((from, Bound::Unbounded))?.take(limit) {
+                let (tag, _) = found?;
+                if !tag.value().starts_with(prefix) {
+                    break;
+                }
+                tags.push(tag.value().to_owned());
+            }
+            Ok(tags)
         })
     }
 

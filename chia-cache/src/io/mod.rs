@@ -3,6 +3,7 @@
 
 mod backend;
 mod disk;
+mod overlay;
 #[cfg(test)]
 pub(crate) mod sim;
 
@@ -16,6 +17,7 @@ use crate::meta::Stamp;
 
 pub(crate) use backend::IndexBackend;
 pub(crate) use disk::Disk;
+pub(crate) use overlay::Overlay;
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -237,7 +237,15 @@ impl<'a> Recovery<'a> {
             self.reconcile()?;
             self.checkpoint()?;
         }
-        self.inner.fill_reserve();
+        if let Err(error) = self.inner.check_shrink(self.inner.budget()) {
+            // Nothing has gone yet, and the next opening is clean.
+            self.inner.begin_close();
+            self.inner.finish_close()?;
+            return Err(error);
+        }
+        if !self.inner.options.read_only {
+            self.inner.fill_reserve();
+        }
         self.report.evicted = self.inner.shrink()?;
         self.report.entries = lock(&self.inner.live).entries;
         Ok(())

@@ -26,7 +26,7 @@ impl Recovery<'_> {
             next = after;
         }
         let mut last: Option<String> = None;
-        while let Ok(tags) = old.rows.page(last.as_deref(), BATCH) {
+        while let Ok(tags) = old.rows.page("", last.as_deref(), BATCH) {
             self.save_all(&old.rows, &tags)?;
             match tags.into_iter().next_back() {
                 Some(tag) if last.as_ref().is_none_or(|last| *last < tag) => last = Some(tag),

@@ -47,7 +47,7 @@ impl Inner {
                 tracing::warn!(tag, name, "a found file was rewritten and is read anew");
                 meta.generation = self.next_generation();
                 let slot = Slot { meta: meta.into(), last_read: 0, written: true, value: None };
-                self.commit_adopted(&mut writer, tag, slot, &current.meta)
+                self.commit_facts(&mut writer, tag, slot, &current.meta)
             }
             None => {
                 tracing::warn!(tag, name, "a found file was rewritten and is no longer an entry");

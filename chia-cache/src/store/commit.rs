@@ -87,19 +87,16 @@ impl Inner {
         }
     }
 
-    /// Commits the new facts of an entry whose file is somebody else's, and stays.
-    pub(crate) fn commit_adopted(
+    /// Commits new facts of an entry whose file, if it has one, stays.
+    pub(crate) fn commit_facts(
         &self,
         writer: &mut Writer,
         tag: &str,
         slot: Slot,
         old: &Meta,
     ) -> Result<()> {
-        self.append(
-            writer,
-            vec![Op::Put { tag: tag.to_owned(), meta: (*slot.meta).clone() }],
-            &[],
-        )?;
+        let op = Op::Put { tag: tag.to_owned(), meta: (*slot.meta).clone() };
+        self.append(writer, vec![op], &slot.value.clone().unwrap_or_default())?;
         lock(&self.live).put(tag.into(), slot, Some(old));
         Ok(())
     }

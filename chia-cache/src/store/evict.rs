@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::eviction::EvictionCursor;
 use crate::files;
 use crate::log::frame::Op;
 use crate::memtable::Tag;
@@ -81,8 +82,31 @@ impl Inner {
     pub(crate) fn set_budget(&self, bytes: u64) -> Result<()> {
         let _running = self.enter()?;
         self.admit()?;
+        self.check_shrink(bytes)?;
         self.budget.store(bytes, Ordering::Release);
         self.shrink().map(drop)
+    }
+
+    /// Fails if pinned entries do not fit a budget, or it would evict more than was allowed.
+    pub(crate) fn check_shrink(&self, budget: u64) -> Result<()> {
+        let fail = |kind| Err(Error::new(kind, "shrink", &self.paths.dir));
+        let (entries, bytes, pinned) = {
+            let live = lock(&self.live);
+            (live.entries, live.bytes, live.pinned)
+        };
+        if pinned > budget {
+            return fail(ErrorKind::Pinned);
+        }
+        let need = bytes.saturating_sub(budget);
+        if need == 0 || self.options.allow_shrink {
+            return Ok(());
+        }
+        let measured = EvictionCursor::measure(&self.live, need);
+        let (going, bytes) = measured.map_err(|e| self.index_error("read", e))?;
+        match going > entries / 10 {
+            true => fail(ErrorKind::Shrink { entries: going, bytes }),
+            false => Ok(()),
+        }
     }
 
     /// Evicts until the budget holds; gives how many went.
@@ -104,53 +128,6 @@ impl Inner {
             self.acknowledge(position)?;
             self.admit()?;
         }
-    }
-
-    pub(crate) fn keys(&self) -> Result<Vec<String>> {
-        self.check_open()?;
-        let mut keys = Vec::new();
-        let live = lock(&self.live);
-        let base = Arc::clone(&live.base);
-        let mut overridden = std::collections::HashSet::new();
-        if let Some(sealed) = &live.sealed {
-            keys.extend(
-                sealed
-                    .memtable
-                    .oldest_first()
-                    .filter(|(tag, _)| live.active.knows_nothing_of(tag))
-                    .map(|(tag, _)| tag.to_string()),
-            );
-            overridden.extend(sealed.memtable.oldest_first().map(|(tag, _)| Arc::clone(tag)));
-            overridden.extend(sealed.memtable.dead().cloned());
-        }
-        keys.extend(live.active.oldest_first().map(|(tag, _)| tag.to_string()));
-        overridden.extend(live.active.oldest_first().map(|(tag, _)| Arc::clone(tag)));
-        overridden.extend(live.active.dead().cloned());
-        let cleared = live.active.is_cleared()
-            || live.sealed.as_ref().is_some_and(|sealed| sealed.memtable.is_cleared());
-        drop(live);
-        if !cleared {
-            let each = |tag: &str| {
-                if !overridden.contains(tag) {
-                    keys.push(tag.to_owned());
-                }
-            };
-            let mut each = each;
-            let mut after: Option<String> = None;
-            loop {
-                let page =
-                    base.page(after.as_deref(), 1024).map_err(|e| self.index_error("read", e))?;
-                page.iter().for_each(|tag| each(tag));
-                match page.into_iter().next_back() {
-                    Some(last) if after.as_ref().is_none_or(|after| *after < last) => {
-                        after = Some(last);
-                    }
-                    _ => break,
-                }
-            }
-        }
-        keys.sort_unstable();
-        Ok(keys)
     }
 }
 

@@ -14,7 +14,8 @@ const MODES: [Durability; 2] = [Durability::Durable, Durability::Relaxed];
 const TUNING: Tuning = Tuning { checkpoint_at: 3000, sync_all_from: 2, threads: false };
 
 fn open(sim: &Sim, mode: Durability, budget: u64) -> Result<Store> {
-    let options = Options::new(ByteSize::new(budget)).durability(mode).inline_limit(64);
+    let options =
+        Options::new(ByteSize::new(budget)).allow_shrink(true).durability(mode).inline_limit(64);
     Store::open_with(Arc::new(sim.clone()), Path::new(DIR), options, TUNING)
 }
 

@@ -89,6 +89,9 @@ impl Inner {
 
     pub(crate) fn touch(&self, tag: &str, found: &Found) -> u64 {
         let at = meta::now();
+        if self.options.read_only {
+            return found.last_read.unwrap_or_default();
+        }
         let mut live = lock(&self.live);
         live.touch(tag, &found.meta, found.version, at);
         let full = live.active.cost() >= self.tuning.checkpoint_at;

@@ -3,6 +3,7 @@
 mod adopt;
 mod checkpoint;
 mod commit;
+mod entries;
 mod evict;
 #[cfg(test)]
 mod faults;
@@ -10,12 +11,14 @@ mod faults;
 mod full;
 pub(crate) mod inner;
 pub(crate) mod lookup;
+mod pin;
 pub(crate) mod read;
 mod reserve;
 pub(crate) mod upkeep;
 mod write;
 
 pub(crate) use adopt::is_no_file;
+pub use entries::Entries;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -95,7 +98,7 @@ impl Store {
     /// it returns, the value is as safe as the store's [`Durability`] says.
     ///
     /// # Errors
-    /// When the disk fails or is full, or the tag is longer than [`MAX_TAG_LEN`](crate::MAX_TAG_LEN).
+    /// When the disk fails or is full, pinned entries leave no room, or the tag is longer than [`MAX_TAG_LEN`](crate::MAX_TAG_LEN).
     /// The tag then has its old value or the new one.
     pub fn write(&self, tag: &str, value: impl AsRef<[u8]>, entry: &NewEntry) -> Result<Written> {
         self.inner().write(tag, value.as_ref(), entry)
@@ -187,7 +190,40 @@ impl Store {
         self.inner().clear()
     }
 
-    /// The tags of all entries, sorted.
+    /// Goes through the entries in order of their tags, in little memory and without holding others up.
+    ///
+    /// ```
+    /// use chia_cache::{ByteSize, NewEntry, Options, Origin, Store};
+    ///
+    /// let dir = tempfile::tempdir()?;
+    /// let store = Store::open(dir.path(), Options::new("1 GB".parse::<ByteSize>()?))?;
+    /// store.write("iter0/build", "value", &NewEntry::new(Origin::Real))?;
+    /// store.write("iter1/build", "value", &NewEntry::new(Origin::Real))?;
+    /// let tags = store.entries().prefix("iter1/").map(|facts| facts.map(|facts| facts.tag));
+    /// assert_eq!(tags.collect::<Result<Vec<_>, _>>()?, ["iter1/build"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn entries(&self) -> Entries<'_> {
+        Entries::new(self)
+    }
+
+    /// Pins the entry under `tag`: it is never evicted to make room. False if there is none.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn pin(&self, tag: &str) -> Result<bool> {
+        self.inner().set_pinned(tag, true)
+    }
+
+    /// Takes back a [`pin`](Self::pin); false if there is no entry.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn unpin(&self, tag: &str) -> Result<bool> {
+        self.inner().set_pinned(tag, false)
+    }
+
+    /// The tags of all entries, sorted. All are in memory at once; [`entries`](Self::entries) is for many.
     ///
     /// # Errors
     /// When the disk fails.
@@ -210,7 +246,8 @@ impl Store {
     /// Changes the budget, evicting what no longer fits.
     ///
     /// # Errors
-    /// When the disk fails.
+    /// When more than a tenth of the entries would go and [`Options::allow_shrink`] is not set, when
+    /// pinned entries do not fit, or when the disk fails.
     pub fn set_budget(&self, budget: ByteSize) -> Result<()> {
         self.inner().set_budget(budget.bytes())
     }
@@ -337,6 +374,9 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // A forked child has neither the threads nor the right to stop the store.
+        if self.inner.options.read_only {
+            return;
+        }
         let forked = lock(&self.inner.owner).as_ref().is_some_and(|owner| !owner.is_this_process());
         if !forked && let Err(error) = self.stop() {
             tracing::warn!(

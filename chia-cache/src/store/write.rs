@@ -246,7 +246,7 @@ impl Inner {
     fn commit(
         &self,
         tag: &str,
-        meta: Meta,
+        mut meta: Meta,
         value: Option<Bytes>,
         entry: &NewEntry,
     ) -> Result<Committed> {
@@ -273,6 +273,7 @@ impl Inner {
                 return Ok(Committed { written, position: writer.log.position(), kept: false });
             }
             let old = found.map(|found| found.meta);
+            meta.pinned |= old.as_ref().is_some_and(|old| old.pinned);
             let Some(evicted) = self.make_room(&mut writer, tag, &meta, old.as_deref())? else {
                 drop(writer);
                 self.admit()?;
