@@ -19,6 +19,7 @@ pub(crate) fn run(flags: &Demo) -> anyhow::Result<()> {
     let played = Stage::set(flags).and_then(|stage| {
         scenes::killed_and_continued(&stage)?;
         scenes::replayed_on_purpose(&stage)?;
+        scenes::changed_and_checked(&stage)?;
         scenes::searched_twice(&stage)
     });
     processes::end_all(cluster::STOP);

@@ -11,6 +11,8 @@ pub(super) struct Report {
     pub(super) ran: u64,
     /// Calls whose result came from the cache.
     pub(super) replayed: u64,
+    /// Of those, calls that differ from the recorded ones.
+    pub(super) stale: u64,
     /// Results that were written to the cache.
     pub(super) written: u64,
     /// Wall time.

@@ -53,9 +53,40 @@ pub(super) fn replayed_on_purpose(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A changed argument is noticed, and runs again where a check is asked for.
+pub(super) fn changed_and_checked(stage: &Stage) -> anyhow::Result<()> {
+    stage.say("\n3. A replay knows what it was computed from.");
+    stage.say("   The same tags, but every call now starts at another number:");
+    let changed = stage.run("bypass_cache", &["--name", "changed", "--first", "1000"])?;
+    anyhow::ensure!(
+        changed.replayed == changed.stale && changed.stale > 0,
+        "{} calls were replayed, and {} of them were found stale",
+        changed.replayed,
+        changed.stale
+    );
+    stage.say(&format!(
+        "   {} calls were replayed by their tags alone, and the loop warned that they are stale: the argument \
+         `start` differs. The same with a check:",
+        changed.replayed
+    ));
+    let checked =
+        stage.run("bypass_cache", &["--name", "checked", "--first", "1000", "--check"])?;
+    anyhow::ensure!(
+        checked.ran == checked.calls && checked.stale == 0,
+        "{} of {} calls ran under the check",
+        checked.ran,
+        checked.calls
+    );
+    stage.say(&format!(
+        "   All {} calls ran: no result of other arguments was served.",
+        checked.ran
+    ));
+    Ok(())
+}
+
 /// A search repeats nothing that it built or measured once.
 pub(super) fn searched_twice(stage: &Stage) -> anyhow::Result<()> {
-    stage.say("\n3. A search for the fastest build of a C kernel: build variants, run them, vary the best.");
+    stage.say("\n4. A search for the fastest build of a C kernel: build variants, run them, vary the best.");
     if Command::new("cc").arg("--version").output().is_err() {
         stage.say("   Skipped: there is no C compiler `cc`.");
         return Ok(());

@@ -46,6 +46,9 @@ fn judge(text: &str) -> anyhow::Result<()> {
     let (cold, warm) = (find("bypass_cache", "cold")?, find("bypass_cache", "warm")?);
     expect(cold, "cold", &counts, &[16, 16, 0, 16, 0])?;
     expect(warm, "warm", &counts, &[16, 8, 8, 0, 0])?;
+    let stale = ["ran", "replayed", "stale"];
+    expect(find("bypass_cache", "changed")?, "changed", &stale, &[8, 8, 8])?;
+    expect(find("bypass_cache", "checked")?, "checked", &stale, &[16, 0, 0])?;
     let resumed = find("bypass_cache", "resumed")?;
     expect(resumed, "resumed", &["calls", "failed"], &[16, 0])?;
     let number = |run: &Value, field: &str| run[field].as_u64().unwrap_or_default();
@@ -75,6 +78,14 @@ mod tests {
     use super::*;
 
     fn printed(warm_ran: u64, last: u64, resumed_ran: u64) -> String {
+        printed_stale(warm_ran, last, resumed_ran, 8)
+    }
+
+    fn printed_stale(warm_ran: u64, last: u64, resumed_ran: u64, changed_stale: u64) -> String {
+        let compared = |name: &str, ran: u64, stale: u64| {
+            serde_json::json!({"example": "bypass_cache", "run": name, "ran": ran,
+                "replayed": 16 - ran, "stale": stale})
+        };
         let run = |name: &str, ran: u64, written: u64, last: u64| {
             let results: Vec<u64> = (1..16).chain([last]).collect();
             serde_json::json!({"example": "bypass_cache", "run": name, "calls": 16, "ran": ran,
@@ -86,6 +97,8 @@ mod tests {
         };
         let runs = [
             serde_json::json!({"example": "bypass_cache", "run": "killed", "finished": 6}),
+            compared("changed", 8, changed_stale),
+            compared("checked", 16, 0),
             run("resumed", resumed_ran, resumed_ran, 16),
             run("cold", 16, 16, 16),
             run("warm", warm_ran, 0, last),
@@ -102,6 +115,8 @@ mod tests {
         assert_eq!(error(&printed(16, 16, 10)), "warm: ran is 16, not 8");
         assert_eq!(error(&printed(8, 17, 10)), "run \"warm\" has other results");
         assert_eq!(error(&printed(8, 16, 11)), "6 calls were finished, 5 were replayed");
+        let unnoticed = printed_stale(8, 16, 10, 0);
+        assert_eq!(error(&unnoticed), "changed: stale is 0, not 8");
         assert_eq!(error("{}\n"), "no run `cold` of bypass_cache");
     }
 }

@@ -30,7 +30,7 @@ pub(crate) async fn drive(args: &Args, builder: ChiaBuilder) -> Result<Report<Ve
         let mut handles = Vec::new();
         for call in 0..CALLS {
             let tag = format!("iter{iteration}_call{call}");
-            let start = (iteration * CALLS + call) * args.span;
+            let start = args.first + (iteration * CALLS + call) * args.span;
             let call = chia.call(&COUNT_PRIMES, (start, args.span)).tag(&tag);
             handles.push((tag, call.dispatch().await?));
         }

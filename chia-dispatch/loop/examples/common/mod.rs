@@ -31,6 +31,13 @@ pub(crate) struct Args {
     /// Numbers that each call of `bypass_cache` looks through.
     #[arg(long, default_value_t = SPAN)]
     pub(crate) span: u64,
+    /// The number at which the first call of `bypass_cache` starts: another one changes an argument
+    /// of every call, and no tag.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) first: u64,
+    /// Compare every replay with its call: what was computed from other arguments runs again.
+    #[arg(long)]
+    pub(crate) check: bool,
     /// Empty the cache first.
     #[arg(long)]
     pub(crate) flush: bool,
@@ -51,7 +58,7 @@ impl Args {
             Some(path) => builder.config_file(path),
             None => builder.config(embedded(rules)?),
         };
-        let chia = builder.cache(cache).start().await?;
+        let chia = builder.cache(cache).check_by_default(self.check).start().await?;
         if let (true, Some(cache)) = (self.flush, chia.cache()) {
             cache.flush().await?;
         }
@@ -108,6 +115,8 @@ pub(crate) struct Report<R> {
     calls: u64,
     ran: u64,
     replayed: u64,
+    /// Replayed although the call differs from the recorded one.
+    stale: u64,
     written: u64,
     refreshed: u64,
     failed: u64,
@@ -145,6 +154,7 @@ impl<R: Serialize> Report<R> {
             calls: total.calls,
             ran: total.ran,
             replayed: total.replayed,
+            stale: total.stale,
             written: total.written,
             refreshed: total.refreshed,
             failed: total.failed,
