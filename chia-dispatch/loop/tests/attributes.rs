@@ -77,11 +77,35 @@ fn by_hand_goes_on_beside_it() {
     static TRIPLE: chia_loop::Function<(i64,), i64> =
         chia_loop::Function::new("triple", &|x: i64| 3 * x);
     let names: Vec<_> = Registry::collect().function(&TRIPLE).function_names().collect();
-    assert_eq!(names, ["double", "fails", "halve_it", "nothing", "triple"]);
+    assert_eq!(names, ["double", "fails", "halve_it", "measure", "nothing", "triple"]);
 }
 
 #[test]
 #[should_panic(expected = "two functions are registered as `double`")]
 fn a_name_is_registered_once() {
     let _ = Registry::collect().function(&DOUBLE);
+}
+
+/// The measured length, where there is something to measure.
+#[chia_loop::function(version = "2", keep_if = |length| length.is_some())]
+fn measure(text: String, _unit: u32) -> Option<usize> {
+    (!text.is_empty()).then(|| text.len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r26_r28_the_attribute_knows_parameters_version_and_what_is_worth_keeping() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = "cache: {measure: true}";
+    let config = chia_config::Config::parse(rules, "rules.yaml", dir.path()).unwrap();
+    let cache = chia_loop::CacheOptions::new("1 MB", dir.path().join("cache"));
+    let builder = Chia::builder(Registry::collect()).config(config).cache(cache);
+    let chia = builder.start().await.unwrap();
+    assert_eq!(chia.call(&MEASURE, ("four", 1)).tag("some").await.unwrap(), Some(4));
+    assert_eq!(chia.call(&MEASURE, ("", 1)).tag("none").await.unwrap(), None);
+    let cache = chia.cache().unwrap();
+    assert_eq!(cache.keys().await.unwrap(), ["some"]);
+    let provenance = cache.facts("some").await.unwrap().unwrap().provenance;
+    assert_eq!(provenance.version.as_deref(), Some("2"));
+    let names: Vec<_> = provenance.arguments.iter().filter_map(|a| a.name.as_deref()).collect();
+    assert_eq!(names, ["text", "_unit"]);
 }

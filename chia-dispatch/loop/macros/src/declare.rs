@@ -24,6 +24,13 @@ pub(crate) fn declare(kind: Kind, options: TokenStream, item: &ItemFn) -> syn::R
     let name = options.name.unwrap_or_else(|| LitStr::new(&body.to_string(), body.span()));
     let ty = token_type(kind, item, &signature)?;
     let (methods, marker) = (&options.methods, signature.marker());
+    let names = match kind {
+        Kind::Function => {
+            let names = &signature.names;
+            quote!(.parameters(&[#(#names),*]))
+        }
+        Kind::Provider | Kind::Condition => TokenStream::new(),
+    };
     let register = match kind {
         Kind::Function => quote!(function),
         Kind::Provider => quote!(provider),
@@ -35,7 +42,7 @@ pub(crate) fn declare(kind: Kind, options: TokenStream, item: &ItemFn) -> syn::R
     Ok(quote! {
         #(#docs)*
         #(#cfgs)*
-        #visibility static #token: #ty = <#ty>::new::<_, #marker>(#name, &#body)#methods;
+        #visibility static #token: #ty = <#ty>::new::<_, #marker>(#name, &#body)#names #methods;
 
         #(#cfgs)*
         #(#cfgs)*

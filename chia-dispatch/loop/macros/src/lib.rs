@@ -19,7 +19,8 @@ use declare::Kind;
 /// counts as one.
 ///
 /// Options, as the methods of `Function`: `name = "…"` (the function's own name unless set), `cpu = 0.5`,
-/// `gpu = 1.0`, `memory = 1e9` (bytes), `resources = [("license", 1.0)]`, `retries = 3`.
+/// `gpu = 1.0`, `memory = 1e9` (bytes), `resources = [("license", 1.0)]`, `retries = 3`,
+/// `version = "2"`, `keep_if = |result| result.is_some()` (a closure or the path of a function).
 #[proc_macro_attribute]
 pub fn function(options: TokenStream, item: TokenStream) -> TokenStream {
     expand(Kind::Function, options, &parse_macro_input!(item as ItemFn))

@@ -16,8 +16,8 @@ pub(crate) struct Options {
     pub(crate) methods: TokenStream,
 }
 
-/// The options that are methods of `Function` with one number.
-const AMOUNTS: [&str; 4] = ["cpu", "gpu", "memory", "retries"];
+/// The options that are methods of `Function` with one number or text.
+const AMOUNTS: [&str; 5] = ["cpu", "gpu", "memory", "retries", "version"];
 
 impl Options {
     pub(crate) fn parse(kind: Kind, tokens: TokenStream) -> syn::Result<Self> {
@@ -34,6 +34,10 @@ impl Options {
                 "resources" if kind == Kind::Function => {
                     let amounts: Expr = meta.value()?.parse()?;
                     options.methods.extend(quote!(.resources(&#amounts)));
+                }
+                "keep_if" if kind == Kind::Function => {
+                    let predicate: Expr = meta.value()?.parse()?;
+                    options.methods.extend(quote!(.keep_if(&#predicate)));
                 }
                 amount if kind == Kind::Function && AMOUNTS.contains(&amount) => {
                     let method = &meta.path;
@@ -52,7 +56,8 @@ impl Options {
 fn unknown(kind: Kind) -> &'static str {
     match kind {
         Kind::Function => {
-            "the options are `name`, `cpu`, `gpu`, `memory`, `resources` and `retries`"
+            "the options are `name`, `cpu`, `gpu`, `memory`, `resources`, `retries`, `version` and \
+             `keep_if`"
         }
         Kind::Provider | Kind::Condition => "the option is `name`",
     }

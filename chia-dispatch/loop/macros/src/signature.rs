@@ -2,11 +2,15 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, FnArg, GenericArgument, ItemFn, PathArguments, ReturnType, Type, TypeParamBound};
+use syn::{
+    Error, FnArg, GenericArgument, ItemFn, Pat, PathArguments, ReturnType, Type, TypeParamBound,
+};
 
 /// The signature of a body.
 pub(crate) struct Signature<'a> {
     pub(crate) parameters: Vec<&'a Type>,
+    /// The names of the parameters; `_` for a pattern.
+    pub(crate) names: Vec<String>,
     /// The type of the result; of a `Result` its first argument.
     pub(crate) result: TokenStream,
     pub(crate) is_async: bool,
@@ -31,7 +35,8 @@ impl<'a> Signature<'a> {
                 None => (quote!(#output), false),
             },
         };
-        Ok(Self { parameters, result, is_async: signature.asyncness.is_some(), is_fallible })
+        let names = signature.inputs.iter().map(name_of).collect();
+        Ok(Self { parameters, names, result, is_async: signature.asyncness.is_some(), is_fallible })
     }
 
     /// The type that tells chia-loop which kind of body this is.
@@ -44,6 +49,16 @@ impl<'a> Signature<'a> {
             true => quote!(::chia_loop::body::Async<_, #marker>),
             false => marker,
         }
+    }
+}
+
+fn name_of(argument: &FnArg) -> String {
+    match argument {
+        FnArg::Typed(typed) => match &*typed.pat {
+            Pat::Ident(name) => name.ident.to_string(),
+            _ => "_".to_owned(),
+        },
+        FnArg::Receiver(_) => "self".to_owned(),
     }
 }
 
