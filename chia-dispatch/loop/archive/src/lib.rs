@@ -21,4 +21,4 @@ pub use hashes::Hashes;
 pub use limits::Limits;
 pub use pack::pack;
 pub use unpack::unpack;
-pub use values::{Directory, File, digest_of};
+pub use values::{Directory, File, contents_of};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rustix::fs::statvfs;
 use serde::{Deserialize, Serialize};
 
-use crate::contents::{Contents, Digest, Kind};
+use crate::contents::{Contents, Kind};
 use crate::error::{Error, ErrorKind, Result, io_at};
 use crate::hashes::Hashes;
 use crate::limits::Limits;
@@ -102,9 +102,9 @@ impl Packed {
     }
 }
 
-/// The digest that the header of a packed value states, without looking at the rest.
-pub(crate) fn digest_of(bytes: &[u8]) -> Option<Digest> {
-    Some(header(bytes)?.contents.digest)
+/// What the header of a packed value states, without looking at the rest.
+pub(crate) fn contents_of(bytes: &[u8]) -> Option<Contents> {
+    header(bytes).map(|header| header.contents)
 }
 
 fn header(bytes: &[u8]) -> Option<Header> {

@@ -9,16 +9,16 @@ use serde::de::{Error as _, Visitor};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::contents::{Contents, Digest, Kind};
+use crate::contents::{Contents, Kind};
 use crate::error::Result;
 use crate::packed::{self, Packed};
 use crate::stage::Place;
 
-/// The digest of an encoded [`File`] or [`Directory`], read from its first bytes, or nothing if these
-/// are other bytes. It is what the value says of itself.
+/// What an encoded [`File`] or [`Directory`] holds, read from its first bytes, or nothing if these are
+/// other bytes. It is what the value says of itself.
 #[must_use]
-pub fn digest_of(bytes: &[u8]) -> Option<Digest> {
-    packed::digest_of(bytes)
+pub fn contents_of(bytes: &[u8]) -> Option<Contents> {
+    packed::contents_of(bytes)
 }
 
 macro_rules! value {

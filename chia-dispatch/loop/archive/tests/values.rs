@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use bytes::Bytes;
-use chia_archive::{Directory, ErrorKind, File, Hashes, digest_of};
+use chia_archive::{Directory, ErrorKind, File, Hashes, contents_of};
 use common::{listing, names, set_mode};
 
 fn tree(at: &Path) {
@@ -152,7 +152,7 @@ fn an_encoded_form_says_its_digest_and_is_checked_against_it() {
     fs::write(at("a"), "the content").unwrap();
     let value = File::pack(at("a")).unwrap();
     let bytes = value.to_bytes().unwrap();
-    assert_eq!(digest_of(&bytes), Some(value.contents().digest));
+    assert_eq!(contents_of(&bytes), Some(*value.contents()));
     assert_eq!(File::from_bytes(bytes.clone()).unwrap(), value);
     for at_byte in 9..41 {
         let mut forged = bytes.to_vec();
@@ -175,7 +175,7 @@ fn other_bytes_and_the_other_kind_are_refused() {
     assert_eq!(File::at(dir.path()).unwrap_err().kind(), ErrorKind::WrongKind);
     let error = File::from_bytes(Bytes::from_static(b"nonsense")).unwrap_err();
     assert_eq!(error.to_string(), "8 bytes that are no packed file");
-    assert_eq!(digest_of(&[0; 100]), None);
+    assert_eq!(contents_of(&[0; 100]), None);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::ruleset::RulesData;
 pub(super) fn of(identity: Identity, args: &[Bytes]) -> Fingerprint {
     let argument = |(index, encoded): (usize, &Bytes)| {
         let mut print = ArgumentPrint::of(&codec::canonical(encoded));
-        print.len = encoded.len() as u64;
+        print.len = codec::size(encoded);
         if let Some(name) = identity.parameters.get(index) {
             print = print.named(*name);
         }

@@ -12,3 +12,5 @@ mod nested;
 mod program;
 mod still_right;
 mod summary;
+#[cfg(feature = "files")]
+mod trees;

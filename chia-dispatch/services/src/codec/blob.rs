@@ -53,7 +53,7 @@ impl Blob {
 }
 
 /// The payload of a `bytes` pickle of any protocol from 3 on, framed or not, memoized or not.
-fn payload(mut rest: &[u8]) -> Option<&[u8]> {
+pub(super) fn payload(mut rest: &[u8]) -> Option<&[u8]> {
     let (head, after) = rest.split_at_checked(2)?;
     rest = (head[0] == PROTO && (3..=5).contains(&head[1])).then_some(after)?;
     if rest.first() == Some(&FRAME) {

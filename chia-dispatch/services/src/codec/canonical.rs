@@ -16,9 +16,14 @@ const MAX_SHOWN: usize = 256;
 /// The bytes that stand for an encoded value in comparisons: its own, but with the entries of
 /// dictionaries sorted by key, since a hash map encodes them in another order each time.
 ///
-/// Values over 1 MiB, and Python objects that are not plain data, stand for themselves.
+/// Values over 1 MiB, and Python objects that are not plain data, stand for themselves. For a file or
+/// a directory stands the digest of its contents.
 #[must_use]
 pub fn canonical(encoded: &[u8]) -> Cow<'_, [u8]> {
+    #[cfg(feature = "files")]
+    if let Some(contents) = super::files::contents(encoded) {
+        return Cow::Owned(contents.digest.as_bytes().to_vec());
+    }
     if encoded.len() > MAX_SORTED || !encoded.contains(&EMPTY_DICT) {
         return Cow::Borrowed(encoded);
     }
@@ -28,11 +33,26 @@ pub fn canonical(encoded: &[u8]) -> Cow<'_, [u8]> {
     sorted.map_or(Cow::Borrowed(encoded), Cow::Owned)
 }
 
+/// The size of an encoded value in comparisons: that of its bytes, but for a file or a directory
+/// the size of what it holds.
+#[must_use]
+pub fn size(encoded: &[u8]) -> u64 {
+    #[cfg(feature = "files")]
+    if let Some(contents) = super::files::contents(encoded) {
+        return contents.bytes;
+    }
+    encoded.len() as u64
+}
+
 /// A small encoded value as Python writes it, for messages; `None` for large values and for Python
 /// objects that are not plain data.
 #[must_use]
 pub fn to_text(encoded: &[u8]) -> Option<String> {
     if encoded.len() > MAX_SHOWN {
+        return None;
+    }
+    #[cfg(feature = "files")]
+    if super::files::contents(encoded).is_some() {
         return None;
     }
     let value = serde_pickle::value_from_slice(encoded, DeOptions::new()).ok()?;

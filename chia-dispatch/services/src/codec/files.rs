@@ -1,12 +1,12 @@
 //! Files and directories: framed as a [`Blob`], so of any size and without a second copy.
 
-use bytes::Bytes;
-use chia_archive::{Directory, File, digest_of};
-use chia_dispatch::{Error, ErrorKind, Result};
-
 use std::any::Any;
 
-use super::{Blob, Value, decode_as};
+use bytes::Bytes;
+use chia_archive::{Contents, Directory, File, contents_of};
+use chia_dispatch::{Error, ErrorKind, Result};
+
+use super::{Blob, Value, blob, decode_as};
 
 /// The bytes of a file or a directory, or nothing for another value.
 pub(super) fn to_blob(value: &dyn Any) -> Option<Result<Blob>> {
@@ -23,13 +23,9 @@ pub(super) fn decode<T: Value>(bytes: &Bytes) -> Option<Result<T>> {
         .or_else(|| decode_as(|| blob().and_then(|b| Directory::from_bytes(b).map_err(failed))))
 }
 
-/// The hash of the contents of an encoded file or directory, as its value states it; nothing for
-/// other bytes. Two archives of the same contents may differ, in permissions for instance; so what
-/// compares arguments compares this instead of a hash of the encoded bytes.
-#[must_use]
-pub fn content_digest(encoded: &Bytes) -> Option<[u8; 16]> {
-    let blob = Blob::decode(encoded).ok()?;
-    digest_of(&blob).map(|digest| *digest.as_bytes())
+/// What an encoded file or directory holds, as its value states it; nothing for other bytes.
+pub(super) fn contents(encoded: &[u8]) -> Option<Contents> {
+    contents_of(blob::payload(encoded)?)
 }
 
 fn failed(kind: ErrorKind, error: chia_archive::Error) -> Error {
@@ -44,19 +40,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r24_files_and_directories_come_back_with_their_digest() {
+    fn r24_files_and_directories_come_back() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("a"), "content").unwrap();
         let file = File::pack(dir.path().join("a")).unwrap();
         let directory = Directory::pack(dir.path()).unwrap();
         let encoded = encode(&file).unwrap();
         assert_eq!(decode::<File>(&encoded).unwrap(), file);
-        assert_eq!(content_digest(&encoded), Some(*file.contents().digest.as_bytes()));
+        assert_eq!(contents(&encoded), Some(*file.contents()));
         assert_eq!(decode::<Directory>(&encode(&directory).unwrap()).unwrap(), directory);
         // Within other data they are bytes as well.
         let pair = (file.clone(), 7_u64);
         assert_eq!(decode::<(File, u64)>(&encode(&pair).unwrap()).unwrap(), pair);
-        assert_eq!(content_digest(&encode(&7_u64).unwrap()), None);
+        assert_eq!(contents(&encode(&7_u64).unwrap()), None);
     }
 
     #[test]

@@ -17,9 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use blob::Blob;
-pub use canonical::{canonical, to_text};
-#[cfg(feature = "files")]
-pub use files::content_digest;
+pub use canonical::{canonical, size, to_text};
 
 use chia_dispatch::{Error, ErrorKind, Result};
 
