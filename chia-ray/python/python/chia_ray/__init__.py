@@ -12,19 +12,36 @@ if "free-threading" in sys.version:
 if TYPE_CHECKING:
     from chia_ray._codecs import Codec
     from chia_ray._engine import enable
+    from chia_ray._function import Function, function
+    from chia_ray._loop import Counts, Loop
     from chia_ray._native import CacheError, ConfigError
     from chia_ray._store import Store
 
 __version__ = "0.1.0"
-__all__ = ["CacheError", "Codec", "ConfigError", "Store", "__version__", "enable"]
+__all__ = [
+    "CacheError",
+    "Codec",
+    "ConfigError",
+    "Counts",
+    "Function",
+    "Loop",
+    "Store",
+    "__version__",
+    "enable",
+    "function",
+]
 
 # Where each public name is. They are imported when they are first used, so that `import chia_ray` is quick.
 _PUBLIC = {
     "CacheError": "_native",
     "Codec": "_codecs",
     "ConfigError": "_native",
+    "Counts": "_loop",
+    "Function": "_function",
+    "Loop": "_loop",
     "Store": "_store",
     "enable": "_engine",
+    "function": "_function",
 }
 
 

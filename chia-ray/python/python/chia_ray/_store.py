@@ -86,7 +86,7 @@ class Store(MutableMapping[str, Any]):
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Keeps a value. Raises ValueError for one that is larger than the whole budget."""
-        if not self._write(_text(key), value):
+        if self.write(_text(key), value) == "too_large":
             raise ValueError(f"the value of {key!r} is larger than the whole budget of the store")
 
     def __delitem__(self, key: str) -> None:
@@ -169,10 +169,25 @@ class Store(MutableMapping[str, Any]):
             raise ValueError(f"the store in {self._path} {self._why}")
         return self._native
 
-    def _write(self, key: str, value: Any, function: str | None = None, seconds: float | None = None) -> bool:
-        origin = "manual" if function is None else "real"
+    def write(
+        self,
+        key: str,
+        value: Any,
+        origin: str = "manual",
+        function: str | None = None,
+        seconds: float | None = None,
+    ) -> str:
+        """Keeps a value with what made it: its origin (``real``, ``manual``, ``provider`` or ``file``), its
+        function and the seconds that it took. Returns what was done: ``stored``, ``refreshed``,
+        ``collision``, ``kept_real`` or ``too_large``.
+        """
         parts = list(self._codec.encode(value))
-        return self._living.write(key, parts, origin, function, seconds) != "too_large"
+        return self._living.write(_text(key), parts, origin, function, seconds)
+
+    def replayed(self, key: str, function: str) -> tuple[Any] | None:
+        """The value of a key, alone in a tuple, if it may stand for a computation of ``function``."""
+        found, _ = self._living.replay(_text(key), function)
+        return None if found is None else (self._codec.decode(found[0]),)
 
     def _memoized(
         self, function: Callable[_P, _R], name: str | None, ignore: Collection[str]
@@ -197,7 +212,8 @@ class Store(MutableMapping[str, Any]):
                 return self._codec.decode(found[0])  # type: ignore[no-any-return]
             start = time.perf_counter()
             value = function(*args, **kwargs)
-            if not self._write(own_key, value, own, time.perf_counter() - start):
+            took = time.perf_counter() - start
+            if self.write(own_key, value, "real", own, took) == "too_large":
                 warnings.warn(
                     f"a result of {own} is larger than the whole store, and is not kept", stacklevel=2
                 )

@@ -13,6 +13,7 @@ import ray
 from ray import cloudpickle
 
 from chia_ray._engine import Shipped
+from chia_ray._function import rule_name
 from chia_ray.base import _original, _scope
 from chia_ray.base._actors import ChiaActorHandle, ChiaMethod, chia_actor
 from chia_ray.base._refs import ObjectRefCallback, chia_cancel, chia_wait, get, settled_answer
@@ -62,7 +63,7 @@ class RemoteFunction(Generic[_P, _R]):
         self._prepare()
 
     def _prepare(self) -> None:
-        self._name = _rule_name(self._function)
+        self._name = rule_name(self._function)
         self._signature = _signature(self._function)
         self._positional = _positional(self._signature)
         self._ray_options = {
@@ -291,12 +292,6 @@ def _remote_body(function: Callable[..., Any]) -> Callable[..., Any]:
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(body, name, getattr(function, name, None) or "call")
     return body
-
-
-def _rule_name(function: Callable[..., Any]) -> str:
-    """``f``, or ``Type.f`` for a method, wherever it is defined."""
-    name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    return str(name.rpartition("<locals>.")[2])
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
