@@ -55,7 +55,6 @@ pub enum ErrorKind {
 }
 
 /// A failed store operation.
-#[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     doing: &'static str,
@@ -149,6 +148,17 @@ impl fmt::Display for Error {
                 crate::MAX_FACTS_LEN
             ),
             ErrorKind::Closed => write!(f, "cannot {doing} {path}: the store has been closed"),
+        }
+    }
+}
+
+/// As people should see it: what `main` prints of the error that it returns.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        match std::error::Error::source(self) {
+            Some(cause) => write!(f, "\n  caused by: {cause}"),
+            None => Ok(()),
         }
     }
 }

@@ -196,15 +196,17 @@ impl fmt::Display for Error {
     }
 }
 
+/// As people should see it: what `main` prints of the error that it returns. The message comes first, as it
+/// is, then each cause on a line of its own.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .field("function", &self.0.function)
-            .field("node", &self.0.node)
-            .field("source", &self.0.source)
-            .finish()
+        fmt::Display::fmt(self, f)?;
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            write!(f, "\n  caused by: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 
@@ -260,5 +262,20 @@ impl<'de> Deserialize<'de> for Error {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Wire { kind, message, function, node } = Wire::deserialize(deserializer)?;
         Ok(Self(Arc::new(Repr { kind, message, function, node, source: None })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn main_prints_the_message_as_it_is_and_the_causes() {
+        let report = "error: unknown option `tag`\n --> loop.yaml:3:5";
+        let cause = std::io::Error::other("the disk is gone");
+        let error = Error::new(ErrorKind::Config, report).with_source(cause);
+        assert_eq!(format!("{error:?}"), format!("{report}\n  caused by: the disk is gone"));
+        let boxed: Box<dyn std::error::Error> = error.in_function("simulate").into();
+        assert!(format!("{boxed:?}").starts_with("simulate: error: unknown option `tag`\n"));
     }
 }

@@ -19,7 +19,6 @@ pub enum ErrorKind {
 /// Why rules could not be loaded: every problem of the file at once.
 ///
 /// `Display` prints the full report, one block a problem.
-#[derive(Debug)]
 pub struct ConfigError(Inner);
 
 #[derive(Debug)]
@@ -69,6 +68,17 @@ impl fmt::Display for ConfigError {
                     n => write!(f, "error: the rules have {n} errors"),
                 }
             }
+        }
+    }
+}
+
+/// As people should see it: what `main` prints of the error that it returns.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        match std::error::Error::source(self) {
+            Some(cause) => write!(f, "\n  caused by: {cause}"),
+            None => Ok(()),
         }
     }
 }

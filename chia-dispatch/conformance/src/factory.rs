@@ -58,6 +58,13 @@ impl Instance {
         Self { backend, guard: Box::new(()) }
     }
 
+    /// The same instance with its backend in a wrapper.
+    #[must_use]
+    pub fn map<B: Backend>(mut self, wrap: impl FnOnce(Arc<dyn Backend>) -> B) -> Self {
+        self.backend = Arc::new(wrap(self.backend));
+        self
+    }
+
     /// The same instance with a clean-up guard: it is dropped after the case, passed or failed, when
     /// the backend was shut down.
     #[must_use]

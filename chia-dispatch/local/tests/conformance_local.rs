@@ -18,3 +18,19 @@ impl Factory for Local {
 }
 
 chia_conformance::tests!(Local);
+
+/// A shared and boxed backend keeps the contract as well.
+mod forwarded {
+    use super::{Factory, Instance, Layout, Local, Result};
+
+    struct Boxed;
+
+    #[async_trait::async_trait]
+    impl Factory for Boxed {
+        async fn start(&self, layout: Layout) -> Result<Instance> {
+            Ok(Local.start(layout).await?.map(|backend| Box::new(backend)))
+        }
+    }
+
+    chia_conformance::tests!(Boxed);
+}

@@ -15,7 +15,7 @@ mod summary;
 mod worker;
 
 pub use builder::ChiaBuilder;
-pub use chia::{Call, Chia, Handle, block_on};
+pub use chia::{AsCompleted, Call, Chia, Completed, Handle, as_completed, block_on, wait};
 #[cfg(feature = "files")]
 pub use chia_archive::{Directory, File};
 pub use chia_dispatch::{

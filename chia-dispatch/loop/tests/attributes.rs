@@ -4,7 +4,7 @@ use chia_loop::rules::Config;
 use chia_loop::{CPU, Chia, Registry, Result, Shown, Site};
 
 /// Doubles.
-#[chia_loop::function(cpu = 0.5, resources = [("doubler", 1.0)], retries = 2)]
+#[chia_loop::function(cpu = 0.5, resources = [("doubler", 1.0)], retries = 2, version = "2", keep_if = |x| *x > 0)]
 fn double(x: i64) -> i64 {
     2 * x
 }

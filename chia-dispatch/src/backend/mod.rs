@@ -1,6 +1,7 @@
 //! The one trait that an execution engine implements.
 
 mod actor;
+mod forward;
 mod node;
 mod object;
 mod task;

@@ -117,8 +117,8 @@ impl<R: Value> Call<R> {
     /// an asynchronous condition is awaited first.
     ///
     /// # Errors
-    /// The condition's error, an argument that cannot be encoded,
-    /// [`Infeasible`](ErrorKind::Infeasible) resources, or a lost backend.
+    /// [`NotRegistered`](ErrorKind::NotRegistered): the program does not register the function. The
+    /// condition's error, an argument that cannot be encoded, [`Infeasible`](ErrorKind::Infeasible) resources, or a lost backend.
     pub async fn dispatch(self) -> Result<Handle<R>> {
         let span = tracing::debug_span!(
             "dispatch",
@@ -139,6 +139,8 @@ impl<R: Value> Call<R> {
             chia.count_failure(function);
             error.in_function(function)
         };
+        // A worker has what its driver has: it would fail there too, after its wait for a node.
+        chia.registry().find_function(function).map_err(failed)?;
         let args = args.map_err(failed)?;
         let rules = chia.rules();
         let site = CallSite {
@@ -175,7 +177,7 @@ impl<R: Value> Call<R> {
             options,
         };
         let object = chia.backend().submit(task).await.map_err(failed)?;
-        Ok(Handle::new(chia, function, object))
+        Ok(Handle::new(chia, Some(function), object))
     }
 }
 

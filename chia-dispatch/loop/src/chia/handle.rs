@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chia_dispatch::backend::ObjectRef;
@@ -18,27 +18,31 @@ use crate::registry::{IntoArg, Slot};
 
 /// The result of a dispatched call (R23).
 ///
-/// Await it (any number of times, from any task), await it with a [time-out](Self::timeout),
+/// It is a future: await it (any number of times, from any task), await it with a [time-out](Self::timeout),
 /// [cancel](Self::cancel) it, pass it as an argument to another call (the value then does not travel
 /// through the caller), or drop it: dropping detaches, it never cancels.
 pub struct Handle<T> {
     call: Arc<Dispatched>,
-    result: PhantomData<fn() -> T>,
+    /// The wait under way, when the handle is polled as a future.
+    waiting: Mutex<Option<Waiting<T>>>,
 }
+
+type Waiting<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
 struct Dispatched {
     chia: Chia,
-    function: &'static str,
+    /// None for a value that was put.
+    function: Option<&'static str>,
     object: ObjectRef,
     /// Set once the result was seen; a failed call has none.
     outcome: OnceLock<Option<Outcome>>,
 }
 
 impl<T> Handle<T> {
-    pub(super) fn new(chia: Chia, function: &'static str, object: ObjectRef) -> Self {
+    pub(super) fn new(chia: Chia, function: Option<&'static str>, object: ObjectRef) -> Self {
         let outcome = OnceLock::new();
         let call = Dispatched { chia, function, object, outcome };
-        Self { call: Arc::new(call), result: PhantomData }
+        Self { call: Arc::new(call), waiting: Mutex::default() }
     }
 
     /// The result as the backend knows it.
@@ -85,11 +89,11 @@ impl<T: Value> Handle<T> {
         match result {
             Ok(reply) => {
                 call.see(reply.outcome);
-                codec::decode(&reply.value).map_err(|error| error.in_function(call.function))
+                codec::decode(&reply.value).map_err(|error| call.about(error))
             }
             Err(error) => {
                 call.fail();
-                Err(error.in_function(call.function))
+                Err(call.about(error))
             }
         }
     }
@@ -104,13 +108,20 @@ impl<T: Value> Handle<T> {
             Ok(result) => result,
             Err(_) => {
                 let message = format!("no result within {patience:?}; the call goes on");
-                Err(Error::new(ErrorKind::TimedOut, message).in_function(self.call.function))
+                Err(self.call.about(Error::new(ErrorKind::TimedOut, message)))
             }
         }
     }
 }
 
 impl Dispatched {
+    fn about(&self, error: Error) -> Error {
+        match self.function {
+            Some(function) => error.in_function(function),
+            None => error,
+        }
+    }
+
     /// Counts the outcome, the first time that it is seen.
     fn see(&self, outcome: Option<Outcome>) {
         let mut first = false;
@@ -118,15 +129,15 @@ impl Dispatched {
             first = true;
             outcome
         });
-        if let (true, Some(outcome)) = (first, seen) {
-            self.chia.count_outcome(self.function, outcome);
+        if let (true, Some(outcome), Some(function)) = (first, seen, self.function) {
+            self.chia.count_outcome(function, outcome);
         }
     }
 
     /// Counts the failure, the first time that it is seen.
     fn fail(&self) {
-        if self.outcome.set(None).is_ok() {
-            self.chia.count_failure(self.function);
+        if let (Ok(()), Some(function)) = (self.outcome.set(None), self.function) {
+            self.chia.count_failure(function);
         }
     }
 }
@@ -145,16 +156,26 @@ impl<T> IntoArg<T> for &Handle<T> {
 
 impl<T> Clone for Handle<T> {
     fn clone(&self) -> Self {
-        Self { call: Arc::clone(&self.call), result: PhantomData }
+        Self { call: Arc::clone(&self.call), waiting: Mutex::default() }
     }
 }
 
-impl<T: Value> IntoFuture for Handle<T> {
+/// Waits for the result, as [`get`](Handle::get) does. Polled again after it was ready, it waits anew.
+impl<T: Value> Future for Handle<T> {
     type Output = Result<T>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.get().await })
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let waiting = this.waiting.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let running = waiting.get_or_insert_with(|| {
+            let handle = Self { call: Arc::clone(&this.call), waiting: Mutex::default() };
+            Box::pin(async move { handle.get().await })
+        });
+        let polled = running.as_mut().poll(context);
+        if polled.is_ready() {
+            *waiting = None;
+        }
+        polled
     }
 }
 
@@ -169,6 +190,6 @@ impl<'a, T: Value> IntoFuture for &'a Handle<T> {
 
 impl<T> fmt::Debug for Handle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Handle({} of {})", self.call.object.id(), self.call.function)
+        write!(f, "Handle({} of {})", self.call.object.id(), self.call.function.unwrap_or("put"))
     }
 }

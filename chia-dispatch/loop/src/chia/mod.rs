@@ -1,6 +1,7 @@
 //! The loop handle: rules, cache and backend in one hand.
 
 mod call;
+mod completed;
 pub(crate) mod current;
 mod handle;
 mod run;
@@ -17,6 +18,7 @@ use chia_services::codec::Value;
 use chia_services::{CacheClient, FileClient};
 
 pub use call::Call;
+pub use completed::{AsCompleted, Completed, as_completed, wait};
 pub use current::block_on;
 pub use handle::Handle;
 pub(crate) use run::run;
@@ -119,6 +121,16 @@ impl Chia {
             return Err(Error::new(ErrorKind::NotRegistered, message).in_function(function));
         }
         Ok(Call::new(self.clone(), registered.callee.clone(), args.into_slots()))
+    }
+
+    /// Encodes a value once and leaves it with the backend, to be passed to many calls: an argument like
+    /// the result of a call.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encode`], a lost backend, or no room for the value.
+    pub async fn put<T: Value>(&self, value: &T) -> Result<Handle<T>> {
+        let object = self.backend().put(chia_services::encode(value)?).await?;
+        Ok(Handle::new(self.clone(), None, object))
     }
 
     /// The backend that calls go to.

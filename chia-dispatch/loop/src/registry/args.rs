@@ -37,7 +37,7 @@ impl<T> Shown<T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed for a parameter of type `{T}`",
     label = "expected `{T}`",
-    note = "pass a value, or the `Handle` of a call that returns `{T}`"
+    note = "pass a value, a reference to one, or the `Handle` of a call that returns `{T}`"
 )]
 pub trait IntoArg<T> {
     /// The argument as it travels.
@@ -50,6 +50,13 @@ pub trait IntoArg<T> {
 impl<T: Value> IntoArg<T> for T {
     fn into_slot(self) -> Result<Slot> {
         codec::encode(&self).map(Slot::Value)
+    }
+}
+
+/// Encodes what it points to: the caller keeps the value.
+impl<T: Value> IntoArg<T> for &T {
+    fn into_slot(self) -> Result<Slot> {
+        codec::encode(self).map(Slot::Value)
     }
 }
 

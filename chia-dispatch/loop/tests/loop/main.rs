@@ -8,6 +8,7 @@ mod calls;
 mod dead_cache;
 mod door;
 mod files;
+mod handles;
 mod nested;
 mod program;
 mod still_right;
