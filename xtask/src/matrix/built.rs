@@ -75,6 +75,8 @@ pub(crate) fn run(
     for suite in suites(shell)?.iter().filter(|suite| select(suite)) {
         let mut command = Command::new(&suite.program);
         command.current_dir(&suite.folder).env("CARGO_MANIFEST_DIR", &suite.folder);
+        // Many tests expect panics: a line for each is enough.
+        command.env("RUST_BACKTRACE", "0");
         command.envs(env.iter().map(|(name, value)| (name, value)));
         if shell.run(&mut command).is_err() {
             failed.push(suite.target.clone());
