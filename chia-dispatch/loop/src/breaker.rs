@@ -22,13 +22,14 @@ impl Breaker {
         state.open_until.is_some_and(|until| Instant::now() < until)
     }
 
-    pub(crate) fn note(&self, timed_out: bool) {
+    pub(crate) fn note(&self, timed_out: bool, quiet: bool) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.timeouts = if timed_out { state.timeouts + 1 } else { 0 };
         state.open_until =
             (state.timeouts >= Self::TIMEOUTS).then(|| Instant::now() + Self::SUSPENDED);
         if state.timeouts == Self::TIMEOUTS {
-            tracing::warn!("the cache is left alone for {:?}: it does not answer", Self::SUSPENDED);
+            let time = Self::SUSPENDED;
+            warn_user!(quiet, "the cache is not used for {time:?}: it does not answer");
         }
     }
 }

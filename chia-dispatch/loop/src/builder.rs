@@ -30,6 +30,7 @@ pub struct ChiaBuilder {
     files: BTreeSet<PathBuf>,
     write_timeout: Duration,
     strict: bool,
+    quiet: bool,
     check_by_default: bool,
     run: RunChoice,
 }
@@ -67,6 +68,7 @@ impl ChiaBuilder {
             files: BTreeSet::new(),
             write_timeout: WRITE_TIMEOUT,
             strict: false,
+            quiet: false,
             check_by_default: false,
             run: RunChoice::default(),
         }
@@ -148,6 +150,13 @@ impl ChiaBuilder {
         self
     }
 
+    /// Reports warnings to a `tracing` subscriber alone. Otherwise they go to standard error where the
+    /// program has set none: misspelt rules, results that were not cached, stale results.
+    pub fn quiet(mut self, quiet: bool) -> Self {
+        self.quiet = quiet;
+        self
+    }
+
     /// Starts the loop.
     ///
     /// # Errors
@@ -172,6 +181,7 @@ impl ChiaBuilder {
             files: files.as_ref().and_then(|files| files.name().map(str::to_owned)),
             write_timeout: self.write_timeout,
             strict: self.strict,
+            quiet: self.quiet,
             check_by_default: self.check_by_default,
             settings,
             run: new_run_id(),
@@ -213,7 +223,7 @@ impl ChiaBuilder {
             return Err(Error::new(ErrorKind::Config, warnings.join("\n\n")));
         }
         for warning in warnings {
-            tracing::warn!("{warning}");
+            warn_user!(self.quiet, "{warning}");
         }
         Ok(())
     }

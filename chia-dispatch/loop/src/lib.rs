@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[macro_use]
+mod warning;
+
 mod breaker;
 mod builder;
 mod chia;

@@ -39,6 +39,8 @@ pub(crate) struct RulesData {
     pub(crate) files: Option<String>,
     pub(crate) write_timeout: Duration,
     pub(crate) strict: bool,
+    /// Whether warnings go to a `tracing` subscriber alone.
+    pub(crate) quiet: bool,
     /// Whether a replay compares everything where its rule does not say.
     pub(crate) check_by_default: bool,
     pub(crate) settings: RunSettings,

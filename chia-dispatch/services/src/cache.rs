@@ -12,7 +12,7 @@ use chia_dispatch::{Actor, Error, ErrorKind, Result, TaskContext};
 use serde::{Deserialize, Serialize};
 
 use super::direct::{self, Door, Secret};
-use super::{blocking, pack, unknown_method, unpack};
+use super::{blocking, pack, unknown_method, unpack, warnings};
 
 /// The kind of actor that holds the cache.
 pub const CACHE_KIND: &str = "chia.cache";
@@ -60,7 +60,9 @@ impl CacheInit {
         let store = Store::open(&self.dir, options).map_err(failed)?;
         let report = store.open_report();
         if report.is_notable() {
-            tracing::warn!(dir = %self.dir.display(), %report, "opening the cache found");
+            warnings::report(false, || {
+                tracing::warn!(dir = %self.dir.display(), "opening the cache found: {report}");
+            });
         }
         Ok(store)
     }
@@ -118,7 +120,11 @@ impl Entrance {
     fn door(&self, store: &Store) -> Option<&Door> {
         let open = || {
             let opened = direct::open(store.clone(), self.host, self.secret);
-            opened.inspect_err(|error| tracing::warn!(%error, "the cache opens no door")).ok()
+            opened
+                .inspect_err(|error| {
+                    warnings::report(false, || tracing::warn!(%error, "the cache opens no door"))
+                })
+                .ok()
         };
         self.door.get_or_init(open).as_ref()
     }

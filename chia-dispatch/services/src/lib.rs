@@ -5,6 +5,7 @@ mod cache_client;
 pub mod codec;
 mod direct;
 mod files;
+pub mod warnings;
 
 use bytes::Bytes;
 use serde::Serialize;

@@ -239,7 +239,7 @@ impl CallSite<'_> {
             return Err(Error::new(ErrorKind::Config, reason.to_string()));
         }
         if self.rules.bypass.first_notice(reason) {
-            tracing::warn!(function = self.function, %reason);
+            warn_user!(self.rules.data.quiet, function = self.function, "{reason}");
         }
         Ok(())
     }

@@ -236,7 +236,8 @@ impl Chia {
     fn warn_if_stale(&self, function: &str, outcome: &Outcome) {
         let Some(differs) = &outcome.stale else { return };
         if self.rules().first_stale(function) {
-            tracing::warn!(
+            warn_user!(
+                self.rules().data.quiet,
                 function,
                 "a recorded result was served although {differs}; \
                  `check: true` in its bypass rule makes such a call run"

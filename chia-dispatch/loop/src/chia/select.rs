@@ -19,18 +19,18 @@ impl Chia {
     /// Only real and manually written entries of the same function are served.
     ///
     /// # Errors
-    /// The function is not registered.
+    /// The function is not registered, or the loop has no cache.
     pub fn replay<A: Arguments, R: Value>(&self, function: &Function<A, R>) -> Result<()> {
-        self.replace(function.name(), Replacement::Replay { or_fail: false })
+        self.replay_named(function.name(), false)
     }
 
     /// As [`replay`](Self::replay), but a missing value fails the call with
     /// [`ErrorKind::ReplayMiss`].
     ///
     /// # Errors
-    /// The function is not registered.
+    /// As [`replay`](Self::replay).
     pub fn replay_or_fail<A: Arguments, R: Value>(&self, function: &Function<A, R>) -> Result<()> {
-        self.replace(function.name(), Replacement::Replay { or_fail: true })
+        self.replay_named(function.name(), true)
     }
 
     /// Puts a provider in a function's place where the rules bypass it.
@@ -143,6 +143,14 @@ impl Chia {
                 Some(miss) => CacheLook::Miss(miss.to_string()),
             },
         })
+    }
+
+    fn replay_named(&self, function: &str, or_fail: bool) -> Result<()> {
+        if self.rules().data.cache.is_none() {
+            let message = "there is nothing to replay from: start the loop with a cache";
+            return Err(Error::new(ErrorKind::Cache, message).in_function(function));
+        }
+        self.replace(function, Replacement::Replay { or_fail })
     }
 
     fn select_condition(&self, function: &str, name: &str, capture: Bytes) -> Result<()> {

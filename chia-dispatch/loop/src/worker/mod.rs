@@ -227,6 +227,11 @@ impl Running<'_> {
         Ok(Produced { worth: encoded.worth, ..produced })
     }
 
+    /// Whether the loop reports warnings to a `tracing` subscriber alone.
+    fn quiet(&self) -> bool {
+        self.chia.rules().data.quiet
+    }
+
     /// Runs a function or, with a call context, a provider.
     async fn run_body(&mut self, body: &dyn ErasedCall, site: Option<Site>) -> Result<Encoded> {
         let args = std::mem::take(&mut self.args);

@@ -26,7 +26,8 @@ impl Running<'_> {
     fn is_worth_keeping(&self, worth: &Worth) -> bool {
         if let Worth::Panicked(message) = worth {
             let (function, tag) = (self.function, self.tag.as_deref());
-            tracing::warn!(
+            warn_user!(
+                self.quiet(),
                 function,
                 tag,
                 "`keep_if` panicked ({message}); the result is returned and not written"
@@ -41,16 +42,17 @@ impl Running<'_> {
         let cache = cache.clone().within(timeout);
         let write = cache.write_bytes(tag, produced.value.clone(), &entry);
         let written = tokio::time::timeout(timeout, write).await;
-        self.chia.state().breaker.note(written.is_err());
+        self.chia.state().breaker.note(written.is_err(), self.quiet());
         let function = self.function;
         match written {
             Ok(Ok(written)) => self.report(tag, written),
             Ok(Err(error)) => {
-                tracing::warn!(function, tag, %error, "the result was not cached; the call goes on");
+                warn_user!(self.quiet(), function, tag, %error, "the result was not cached; the call goes on");
                 CacheWrite::Failed
             }
             Err(_) => {
-                tracing::warn!(
+                warn_user!(
+                    self.quiet(),
                     function,
                     tag,
                     ?timeout,
@@ -85,7 +87,8 @@ impl Running<'_> {
         match written {
             Written::Stored { collision } => {
                 if collision {
-                    tracing::warn!(
+                    warn_user!(
+                        self.quiet(),
                         function,
                         tag,
                         "another function's result was under this tag; the later one wins"
@@ -96,7 +99,8 @@ impl Running<'_> {
             Written::Refreshed => CacheWrite::Refreshed,
             Written::KeptReal => CacheWrite::KeptReal,
             Written::TooLarge => {
-                tracing::warn!(
+                warn_user!(
+                    self.quiet(),
                     function,
                     tag,
                     "the result is larger than the whole cache; it was not written"
@@ -104,7 +108,8 @@ impl Running<'_> {
                 CacheWrite::TooLarge
             }
             other => {
-                tracing::warn!(
+                warn_user!(
+                    self.quiet(),
                     function,
                     tag,
                     ?other,

@@ -88,7 +88,7 @@ impl Running<'_> {
         let timeout = self.chia.rules().data.write_timeout;
         let cache = cache.clone().within(timeout);
         let found = tokio::time::timeout(timeout, cache.replay(tag, self.function)).await;
-        breaker.note(found.is_err());
+        breaker.note(found.is_err(), self.quiet());
         match found {
             Ok(Ok(Ok(found))) => Ok(found),
             Ok(Ok(Err(why))) => Err(self.miss(&why)),
@@ -119,7 +119,7 @@ impl Running<'_> {
 
     fn warn_miss(&self, why: &dyn fmt::Display) -> Error {
         let tag = self.tag.as_deref();
-        tracing::warn!(function = self.function, tag, "nothing is replayed: {why}");
+        warn_user!(self.quiet(), function = self.function, tag, "nothing is replayed: {why}");
         self.miss(why)
     }
 }
