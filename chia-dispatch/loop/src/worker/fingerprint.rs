@@ -47,7 +47,8 @@ pub(super) fn compare(
     rules: &RulesData,
 ) -> (Freshness, bool) {
     let default = if rules.check_by_default { Check::EVERYTHING } else { Check::NOTHING };
-    let check = rules.config.bypass(function).and_then(|rule| rule.check()).unwrap_or(default);
+    let check =
+        rules.config.bypass(function).and_then(chia_config::BypassRule::check).unwrap_or(default);
     let comparison = Comparison::new(check, rules.config.ignored(function));
     let freshness = comparison.compare(recorded(&facts.provenance).as_ref(), fingerprint);
     let serve = !comparison.forbids(&freshness);
