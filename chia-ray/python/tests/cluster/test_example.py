@@ -17,7 +17,7 @@ README = PACKAGE / "README.md"
 def test_the_readmes_loop_runs_as_it_is(cluster: str, tmp_path: Path) -> None:
     text = README.read_text()
     [rules] = re.findall("```yaml\n(.*?)```", text, re.DOTALL)
-    [loop] = re.findall("```python\n(.*?)```", text, re.DOTALL)
+    loop, *_ = re.findall("```python\n(.*?)```", text, re.DOTALL)
     ran = tmp_path / "ran"
     for words, here in {
         'ray.init(resources={"adder": 2})': f"ray.init({cluster!r})",
