@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use chia_dispatch::{Error, ErrorKind, Result};
 use chia_services::{CacheClient, CacheOptions, FileClient, FilesInit};
 
 use crate::chia::Chia;
+use crate::record::{self, CallLog, RunRecord};
 use crate::ruleset::{Rules, RulesData};
 use crate::worker::Worker;
 
@@ -33,6 +34,15 @@ pub struct ChiaBuilder {
     quiet: bool,
     check_by_default: bool,
     run: RunChoice,
+    record: RecordTo,
+}
+
+/// Where the record of the run goes.
+enum RecordTo {
+    /// Beside the cache, if there is one.
+    Cache,
+    Folder(PathBuf),
+    Nowhere,
 }
 
 /// How the run treats the rules; the environment overrides it.
@@ -71,6 +81,7 @@ impl ChiaBuilder {
             quiet: false,
             check_by_default: false,
             run: RunChoice::default(),
+            record: RecordTo::Cache,
         }
     }
 
@@ -157,6 +168,20 @@ impl ChiaBuilder {
         self
     }
 
+    /// Leaves the record of the run in a directory, instead of `runs` in the directory of the cache. The
+    /// environment variable `CHIA_RUNS` names another one, or is `off`.
+    pub fn record_in(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.record = RecordTo::Folder(folder.into());
+        self
+    }
+
+    /// Leaves no record of the run, whatever `CHIA_RUNS` says. Without this, a loop with a cache
+    /// leaves one.
+    pub fn without_record(mut self) -> Self {
+        self.record = RecordTo::Nowhere;
+        self
+    }
+
     /// Starts the loop.
     ///
     /// # Errors
@@ -170,12 +195,14 @@ impl ChiaBuilder {
             Some(backend) => backend,
             None => default_backend(&self.worker)?,
         };
+        let dir = self.cache.as_ref().map(|cache| cache.dir().to_owned());
         let cache = match self.cache {
             Some(options) => Some(CacheClient::settle(Arc::clone(&backend), options).await?),
             None => None,
         };
         let files = start_files(backend.as_ref(), &config, self.files).await?;
-        let rules = Rules::new(RulesData {
+        let record = open_record(&self.record, dir.as_deref(), &config, backend.as_ref()).await?;
+        let mut rules = Rules::new(RulesData {
             config,
             cache,
             files: files.as_ref().and_then(|files| files.name().map(str::to_owned)),
@@ -184,11 +211,17 @@ impl ChiaBuilder {
             quiet: self.quiet,
             check_by_default: self.check_by_default,
             settings,
-            run: new_run_id(),
+            run: record.as_ref().map_or_else(new_run_id, |record| record.id().to_owned()),
+            recorded: record.is_some(),
             ..RulesData::default()
         })?;
+        rules.record = record.as_ref().map(Arc::downgrade).unwrap_or_default();
+        let log = match record {
+            Some(record) => CallLog::Record { record, parent: 0 },
+            None => CallLog::Off,
+        };
         let (registry, state) = (self.worker.registry().clone(), Arc::clone(self.worker.state()));
-        Ok(Chia::new(registry, state, backend, Arc::new(rules), None, files))
+        Ok(Chia::new(registry, state, backend, Arc::new(rules), None, files, log))
     }
 
     fn load(&self) -> Result<Arc<Config>> {
@@ -270,6 +303,23 @@ fn default_backend(worker: &Worker) -> Result<Arc<dyn Backend>> {
         ErrorKind::Unavailable,
         format!("{worker:?} has no backend: give one, or enable the feature `local`"),
     ))
+}
+
+/// Starts the record of the run where one is wanted.
+async fn open_record(
+    to: &RecordTo,
+    dir: Option<&Path>,
+    config: &Config,
+    backend: &dyn Backend,
+) -> Result<Option<Arc<RunRecord>>> {
+    let folder = match to {
+        RecordTo::Nowhere => None,
+        RecordTo::Folder(folder) => chia_record::runs_folder(Some(folder), dir),
+        RecordTo::Cache => chia_record::runs_folder(None, dir),
+    };
+    let Some(folder) = folder else { return Ok(None) };
+    let header = record::header(config, &backend.nodes().await?, dir);
+    Ok(RunRecord::create(&folder, header).map(Arc::new))
 }
 
 /// Starts the file server of a loop whose rules name files.

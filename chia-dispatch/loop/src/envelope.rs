@@ -22,6 +22,8 @@ pub(crate) struct Envelope<'a> {
     /// Whether the run has reached its first call to run again.
     pub(crate) from_reached: bool,
     /// Labels for the entry: name and value.
+    /// The call's id in the record of the run, 0 without one.
+    pub(crate) call: u64,
     #[serde(borrow)]
     pub(crate) labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     #[serde(borrow)]

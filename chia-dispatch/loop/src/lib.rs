@@ -9,6 +9,8 @@ mod chia;
 mod command;
 mod envelope;
 mod outcome;
+mod progress;
+mod record;
 #[doc(hidden)]
 pub mod registration;
 mod registry;
@@ -32,6 +34,7 @@ pub use chia_services::{
 };
 pub use command::Command;
 pub use outcome::{CacheWrite, Outcome, Source, Tally};
+pub use progress::Progress;
 #[doc(hidden)]
 pub use registry::body;
 pub use registry::{

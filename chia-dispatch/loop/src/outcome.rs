@@ -1,7 +1,7 @@
 //! How calls went: the outcome of one, the tally of many.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use chia_bypass::Usage;
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,10 @@ pub struct Outcome {
     pub nested: BTreeMap<String, Tally>,
     /// The rules that those calls met, where they were decided on another node or process.
     pub usage: Usage,
+    /// When the work started, by the clock of the node.
+    pub started: SystemTime,
+    /// The nested calls one by one, where the record of the run is in another process.
+    pub(crate) calls: Vec<NestedCall>,
 }
 
 /// What became of the calls of one function.
@@ -157,4 +161,29 @@ impl Tally {
         self.spent += other.spent;
         self.saved += other.saved;
     }
+}
+
+/// A call that a task made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NestedCall {
+    pub(crate) function: String,
+    pub(crate) tag: Option<String>,
+    pub(crate) decision: String,
+    pub(crate) reason: String,
+    pub(crate) rule: Option<String>,
+    pub(crate) args: Vec<Option<u128>>,
+    pub(crate) resources: Option<String>,
+    pub(crate) queued: SystemTime,
+    pub(crate) end: NestedEnd,
+}
+
+/// How a nested call ended, as far as the task saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum NestedEnd {
+    /// The task did not await it.
+    Open,
+    /// It has a result.
+    Done { ended: SystemTime, bytes: u64, outcome: Box<Outcome> },
+    /// It failed.
+    Failed { ended: SystemTime, kind: String, error: String },
 }

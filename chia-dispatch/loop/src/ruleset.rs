@@ -1,7 +1,7 @@
 //! The rules of a loop with what it selected, as they are decided by and as they travel.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use chia_dispatch::backend::Shared;
 use chia_dispatch::{Error, ErrorKind, Result};
 use chia_services::CacheSite;
+
+use crate::record::RunRecord;
 
 /// What a loop puts in a function's place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,8 @@ pub(crate) struct RulesData {
     pub(crate) settings: RunSettings,
     /// The id of the run, recorded with each result.
     pub(crate) run: String,
+    /// Whether the driver records the calls one by one.
+    pub(crate) recorded: bool,
 }
 
 /// Rules, compiled once, with the bytes that they travel as.
@@ -55,6 +59,8 @@ pub(crate) struct Rules {
     pub(crate) shared: Shared,
     /// The functions that the user was warned of: a stale result of theirs was served.
     stale: Arc<Mutex<BTreeSet<String>>>,
+    /// The record of the run, in the process that writes it.
+    pub(crate) record: Weak<RunRecord>,
 }
 
 impl Rules {
@@ -95,7 +101,7 @@ impl Rules {
         for (function, condition) in &data.conditions {
             bypass.set_condition(function, condition.clone());
         }
-        Self { data, bypass, shared, stale: Arc::default() }
+        Self { data, bypass, shared, stale: Arc::default(), record: Weak::new() }
     }
 
     /// The same rules with a change, for the calls from now on.
@@ -105,6 +111,7 @@ impl Rules {
         let mut changed = Self::new(data)?;
         changed.stale = Arc::clone(&self.stale);
         changed.bypass.add_usage(&self.bypass.usage());
+        changed.record = Weak::clone(&self.record);
         Ok(changed)
     }
 }

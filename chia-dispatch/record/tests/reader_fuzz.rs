@@ -1,5 +1,7 @@
 //! The reader against arbitrary bytes: it never panics, and what is before a cut is read.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::path::Path;
 
 use chia_record::{CallEnd, CallStart, Recorder, Run, RunHeader};

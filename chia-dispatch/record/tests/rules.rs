@@ -1,5 +1,7 @@
 //! What a record promises: nothing is lost that was seen, and nothing in a file is trusted.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,8 @@
 //! A process that records is killed at random instants: its record opens, and no call is missing whose
 //! end the process had announced.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::path::Path;

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 
 use chia_bypass::{Decision, Gate, Mode, Outcome, Reason, With};
+use chia_config::Location;
 use chia_dispatch::backend::{Placement, Task};
 use chia_dispatch::{Error, ErrorKind, Resources, Result, guarded};
 use chia_services::codec::Value;
@@ -14,6 +15,7 @@ use tracing::Instrument;
 
 use super::{Chia, Handle, run};
 use crate::envelope::{Action, Envelope};
+use crate::record::{Entry, Request};
 use crate::registry::{Callee, Slot};
 use crate::ruleset::{Replacement, Rules};
 
@@ -135,13 +137,6 @@ impl<R: Value> Call<R> {
             chia, callee: Callee { name: function, mut options }, args, tag, labels, ..
         } = self;
         chia.count(function, |tally| tally.calls += 1);
-        let failed = |error: Error| {
-            chia.count_failure(function);
-            error.in_function(function)
-        };
-        // A worker has what its driver has: it would fail there too, after its wait for a node.
-        chia.registry().find_function(function).map_err(failed)?;
-        let args = args.map_err(failed)?;
         let rules = chia.rules();
         let site = CallSite {
             chia: &chia,
@@ -151,12 +146,26 @@ impl<R: Value> Call<R> {
             auto_tag: self.auto_tag || rules.makes_tags(function),
             fresh: self.fresh,
         };
-        let (action, write) = site.decide(&args).await.map_err(failed)?;
+        let refused = |error: Error, args: &[Slot]| {
+            let entry = site.report(None, args, &options.resources);
+            site.failed(entry, error)
+        };
+        // A worker has what its driver has: it would fail there too, after its wait for a node.
+        let known = chia.registry().find_function(function).map(drop);
+        let args = known.and(args).map_err(|error| refused(error, &[]))?;
+        let decided = match site.decide(&args).await {
+            Ok(decided) => decided,
+            Err(error) => return Err(refused(error, &args)),
+        };
+        let entry = site.report(Some(&decided), &args, &options.resources);
+        let failed = |error| site.failed(entry, error);
+        let Decided { action, write, .. } = decided;
         let envelope = Envelope {
             tag: tag.as_deref().map(Cow::Borrowed),
             action,
             auto_tag: site.auto_tag,
             write,
+            call: entry.id,
             from_reached: rules.bypass.from_reached(),
             labels: labels.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             args: args.iter().map(Into::into).collect(),
@@ -177,7 +186,7 @@ impl<R: Value> Call<R> {
             options,
         };
         let object = chia.backend().submit(task).await.map_err(failed)?;
-        Ok(Handle::new(chia, Some(function), object))
+        Ok(Handle::new(chia, Some(function), object, entry))
     }
 }
 
@@ -191,10 +200,39 @@ struct CallSite<'a> {
     fresh: bool,
 }
 
+/// What was decided about a call, and by what.
+struct Decided {
+    action: Action,
+    /// Whether the result is written to the cache.
+    write: bool,
+    gate: Gate,
+    rule: Option<Location>,
+}
+
 impl CallSite<'_> {
+    /// Reports the call to the record of the run.
+    fn report(&self, decided: Option<&Decided>, args: &[Slot], resources: &Resources) -> Entry {
+        self.chia.log().begin(&Request {
+            function: self.function,
+            tag: self.tag,
+            decided: decided.map(|decided| (decided.action, decided.gate)),
+            rule: decided.and_then(|decided| decided.rule.clone()),
+            args,
+            resources,
+        })
+    }
+
+    /// Counts and reports a call that failed before it was under way.
+    fn failed(&self, entry: Entry, error: Error) -> Error {
+        self.chia.count_failure(self.function);
+        let error = error.in_function(self.function);
+        self.chia.log().fail(entry, &error);
+        error
+    }
+
     /// Runs or replaces the call, and says whether its result is written: asks the condition where
     /// the rules leave it the last word (R5).
-    async fn decide(&self, args: &[Slot]) -> Result<(Action, bool)> {
+    async fn decide(&self, args: &[Slot]) -> Result<Decided> {
         let bypass = &self.rules.bypass;
         let decided = match self.fresh {
             true => bypass.decide_fresh(self.function, self.tag),
@@ -218,6 +256,7 @@ impl CallSite<'_> {
         span.record("decision", tracing::field::display(decision.reason()));
         self.notice(decision.reason())?;
         let write = self.should_cache(decision.reason());
+        let (gate, rule) = (decision.reason().gate(), decision.reason().rule().cloned());
         let action = match decision {
             Decision::Replace(replacement) => match replacement.with() {
                 With::Provider(Replacement::Provider(_), _) => Action::Provider,
@@ -228,7 +267,7 @@ impl CallSite<'_> {
             },
             Decision::Run(_) | Decision::Ask(_) | Decision::Fail(_) => Action::Run,
         };
-        Ok((action, write))
+        Ok(Decided { action, write, gate, rule })
     }
 
     /// A bypassed function with nothing to replace it runs for real, and says so once; under strict

@@ -14,6 +14,7 @@ use chia_services::codec::{self, Value};
 use super::Chia;
 use crate::envelope::Reply;
 use crate::outcome::Outcome;
+use crate::record::Entry;
 use crate::registry::{IntoArg, Slot};
 
 /// The result of a dispatched call (R23).
@@ -34,14 +35,20 @@ struct Dispatched {
     /// None for a value that was put.
     function: Option<&'static str>,
     object: ObjectRef,
+    entry: Entry,
     /// Set once the result was seen; a failed call has none.
     outcome: OnceLock<Option<Outcome>>,
 }
 
 impl<T> Handle<T> {
-    pub(super) fn new(chia: Chia, function: Option<&'static str>, object: ObjectRef) -> Self {
+    pub(super) fn new(
+        chia: Chia,
+        function: Option<&'static str>,
+        object: ObjectRef,
+        entry: Entry,
+    ) -> Self {
         let outcome = OnceLock::new();
-        let call = Dispatched { chia, function, object, outcome };
+        let call = Dispatched { chia, function, object, entry, outcome };
         Self { call: Arc::new(call), waiting: Mutex::default() }
     }
 
@@ -88,11 +95,11 @@ impl<T: Value> Handle<T> {
         };
         match result {
             Ok(reply) => {
-                call.see(reply.outcome);
+                call.see(reply.outcome, reply.value.len());
                 codec::decode(&reply.value).map_err(|error| call.about(error))
             }
             Err(error) => {
-                call.fail();
+                call.fail(&error);
                 Err(call.about(error))
             }
         }
@@ -123,21 +130,37 @@ impl Dispatched {
     }
 
     /// Counts the outcome, the first time that it is seen.
-    fn see(&self, outcome: Option<Outcome>) {
+    fn see(&self, outcome: Option<Outcome>, bytes: usize) {
         let mut first = false;
         let seen = self.outcome.get_or_init(|| {
             first = true;
             outcome
         });
-        if let (true, Some(outcome), Some(function)) = (first, seen, self.function) {
+        if !first {
+            return;
+        }
+        self.chia.log().end(self.entry, seen.as_ref(), bytes);
+        if let (Some(outcome), Some(function)) = (seen, self.function) {
             self.chia.count_outcome(function, outcome);
         }
     }
 
     /// Counts the failure, the first time that it is seen.
-    fn fail(&self) {
-        if let (Ok(()), Some(function)) = (self.outcome.set(None), self.function) {
+    fn fail(&self, error: &Error) {
+        if self.outcome.set(None).is_err() {
+            return;
+        }
+        self.chia.log().fail(self.entry, error);
+        if let Some(function) = self.function {
             self.chia.count_failure(function);
+        }
+    }
+}
+
+impl Drop for Dispatched {
+    fn drop(&mut self) {
+        if self.outcome.get().is_none() {
+            self.chia.log().leave(self.entry);
         }
     }
 }

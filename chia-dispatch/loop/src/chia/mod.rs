@@ -9,6 +9,7 @@ mod select;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub(crate) use run::run;
 pub(crate) use select::check_signature;
 
 use crate::outcome::{Outcome, Tally};
+use crate::progress::Progress;
+use crate::record::{CallLog, Entry};
 use crate::registry::{Arguments, Function, IntoArguments, Registry, Signature, Site};
 use crate::ruleset::Rules;
 use crate::state::ProcessState;
@@ -46,6 +49,7 @@ struct Inner {
     /// Set inside a task.
     context: Option<TaskContext>,
     cache: Option<CacheClient>,
+    log: CallLog,
     /// Keeps the file server alive as long as the loop that started it.
     _files: Option<ActorRef>,
 }
@@ -64,9 +68,15 @@ impl Chia {
         state: Arc<ProcessState>,
         rules: Arc<Rules>,
         context: TaskContext,
+        call: u64,
     ) -> Self {
         let backend = Arc::clone(context.backend());
-        Self::new(registry, state, backend, rules, Some(context), None)
+        let log = match rules.record.upgrade() {
+            Some(record) => CallLog::Record { record, parent: call },
+            None if rules.data.recorded => CallLog::Gathered(Mutex::default()),
+            None => CallLog::Off,
+        };
+        Self::new(registry, state, backend, rules, Some(context), None, log)
     }
 
     pub(crate) fn new(
@@ -76,6 +86,7 @@ impl Chia {
         rules: Arc<Rules>,
         context: Option<TaskContext>,
         files: Option<ActorRef>,
+        log: CallLog,
     ) -> Self {
         state.learn(&rules);
         let cache = rules.data.cache.as_ref().map(|site| {
@@ -90,6 +101,7 @@ impl Chia {
             tallies: Mutex::default(),
             context,
             cache,
+            log,
             _files: files,
         }))
     }
@@ -130,7 +142,7 @@ impl Chia {
     /// [`ErrorKind::Encode`], a lost backend, or no room for the value.
     pub async fn put<T: Value>(&self, value: &T) -> Result<Handle<T>> {
         let object = self.backend().put(chia_services::encode(value)?).await?;
-        Ok(Handle::new(self.clone(), None, object))
+        Ok(Handle::new(self.clone(), None, object, Entry::default()))
     }
 
     /// The backend that calls go to.
@@ -172,18 +184,39 @@ impl Chia {
         Summary { functions: self.tallies(), no_effect: self.rules().bypass.unused() }
     }
 
-    /// Ends the loop's backend: what runs is ended, the cache is closed cleanly where it lives and
-    /// dies with this program.
+    /// Shows on stderr how the run goes, until the result is dropped: a live line on a terminal, a line
+    /// every five seconds elsewhere. `let _progress = chia.show_progress();`
+    pub fn show_progress(&self) -> Progress {
+        let inner = Arc::downgrade(&self.0);
+        Progress::start(move || inner.upgrade().map(|inner| Self(inner).summary()))
+    }
+
+    /// The file of this run's record, if it leaves one.
+    #[must_use]
+    pub fn run_record(&self) -> Option<&Path> {
+        Some(self.0.log.record()?.path())
+    }
+
+    /// Ends the run's record and the loop's backend: what runs is ended, the cache is closed
+    /// cleanly where it lives and dies with this program.
     ///
     /// # Errors
     /// What could not be ended.
     pub async fn shutdown(&self) -> Result<()> {
+        if let (None, Some(record)) = (&self.0.context, self.0.log.record()) {
+            let unused = self.rules().bypass.unused();
+            record.finish(unused.iter().map(ToString::to_string).collect());
+        }
         self.0.backend.shutdown().await
     }
 
     /// Inside a task: what runs bodies of other languages, where there is such a thing.
     pub(crate) fn foreign(&self) -> Option<&Arc<dyn ForeignRunner>> {
         self.0.context.as_ref()?.foreign()
+    }
+
+    pub(crate) fn log(&self) -> &CallLog {
+        &self.0.log
     }
 
     pub(crate) fn registry(&self) -> &Registry {

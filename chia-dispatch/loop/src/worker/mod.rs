@@ -7,7 +7,7 @@ mod replace;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -81,7 +81,8 @@ impl Host for Worker {
         let rules = self.state.rules(job.shared.as_ref())?;
         let envelope = Envelope::decode(&job.payload)?;
         let args = envelope.arguments(&job.payload, job.args)?;
-        let chia = Chia::in_task(self.registry.clone(), Arc::clone(&self.state), rules, context);
+        let (registry, state) = (self.registry.clone(), Arc::clone(&self.state));
+        let chia = Chia::in_task(registry, state, rules, context, envelope.call);
         let task = Running::new(&job.entry, envelope, args, chia.clone())?;
         current::scope(chia, task.run()).await
     }
@@ -175,6 +176,7 @@ impl<'a> Running<'a> {
 
 impl Running<'_> {
     async fn run(mut self) -> Result<Bytes> {
+        let started = SystemTime::now();
         let produced = self.produce().await?;
         let write = match produced.source {
             // Reading it has refreshed it.
@@ -190,6 +192,8 @@ impl Running<'_> {
             write,
             node: self.chia.place().map_or_else(String::new, |place| place.node.clone()),
             pid: std::process::id(),
+            started,
+            calls: self.chia.log().gathered(),
             stale: produced.stale,
             missed: produced.missed,
             usage: match nested.is_empty() {

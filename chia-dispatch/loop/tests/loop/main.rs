@@ -11,6 +11,8 @@ mod files;
 mod handles;
 mod nested;
 mod program;
+mod progress;
+mod record;
 mod still_right;
 mod summary;
 #[cfg(feature = "files")]

@@ -1,0 +1,61 @@
+//! What the tool says when it cannot do what it was asked, and the exit codes.
+
+use std::io;
+use std::path::PathBuf;
+
+/// The exit codes of the tool.
+pub mod exit {
+    /// Done.
+    pub const OK: u8 = 0;
+    /// Done, and the answer is no: nothing matches, runs differ, something is damaged.
+    pub const NO: u8 = 1;
+    /// The command line is wrong.
+    pub const USAGE: u8 = 2;
+    /// There is no such cache, run or record.
+    pub const NOT_FOUND: u8 = 3;
+    /// A living process owns the cache.
+    pub const OWNED: u8 = 4;
+    /// The disk, or another part of the system, failed.
+    pub const FAILED: u8 = 5;
+}
+
+/// Why the tool stopped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("no run record in {dir} matches `{wanted}`{hint}")]
+    NoRun { dir: PathBuf, wanted: String, hint: String },
+    #[error("`{wanted}` is not clear: {candidates}")]
+    Ambiguous { wanted: String, candidates: String },
+    #[error(transparent)]
+    Record(#[from] chia_record::Error),
+    #[error("cannot write {path}: {source}")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            // The reader has seen enough.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::OK,
+            Self::NoRun { .. } | Self::Record(chia_record::Error::NoRecord { .. }) => {
+                exit::NOT_FOUND
+            }
+            Self::Record(chia_record::Error::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                exit::NOT_FOUND
+            }
+            Self::Ambiguous { .. } => exit::USAGE,
+            Self::Record(_) | Self::Write { .. } | Self::Output(_) => exit::FAILED,
+        }
+    }
+
+    /// Whether the message is of no use to anybody.
+    pub(crate) fn is_quiet(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod diff;
+mod error;
+mod output;
+mod report;
+mod run;
+mod runs;
+mod text;
+mod trace;
+mod why;
+
+pub use error::exit;
+pub use report::render as render_report;
+pub use run::run;
+pub use trace::write as write_trace;
