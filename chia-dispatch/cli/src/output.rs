@@ -79,6 +79,11 @@ impl Output {
         }
     }
 
+    /// Whether a wide table has to leave columns out.
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.width.is_some_and(|width| width < 110)
+    }
+
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> Result<()> {
         Ok(writeln!(self.out, "{}", text.as_ref())?)
     }

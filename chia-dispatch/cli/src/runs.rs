@@ -104,7 +104,7 @@ pub(crate) fn show(args: &Args, out: &mut Output) -> Result<bool> {
         if out.json {
             out.object(&row)?;
         } else {
-            rows.push(cells(&row));
+            rows.push(cells(&row, out.is_narrow()));
         }
     }
     if !out.json {
@@ -112,13 +112,22 @@ pub(crate) fn show(args: &Args, out: &mut Output) -> Result<bool> {
             "run", "started", "program", "state", "took", "calls", "ran", "replayed", "failed",
             "saved",
         ];
-        out.table(&head, &rows)?;
+        let narrow = out.is_narrow();
+        let kept = |at: usize| !(narrow && matches!(head[at], "program" | "saved"));
+        let kept: Vec<usize> = (0..head.len()).filter(|at| kept(*at)).collect();
+        let heads: Vec<_> = kept.iter().map(|at| head[*at]).collect();
+        let rows: Vec<Vec<_>> =
+            rows.iter().map(|row| kept.iter().map(|at| row[*at].clone()).collect()).collect();
+        out.table(&heads, &rows)?;
     }
     Ok(true)
 }
 
-fn cells(row: &Row<'_>) -> Vec<Cell> {
-    let started = row.started.get(..19).unwrap_or(row.started).replace('T', " ");
+fn cells(row: &Row<'_>, narrow: bool) -> Vec<Cell> {
+    // The head of an id is enough to name a run.
+    let (id, started) = if narrow { (8, 5..16) } else { (12, 0..19) };
+    let id = row.id.get(..id).unwrap_or(row.id);
+    let started = row.started.get(started).unwrap_or(row.started).replace('T', " ");
     let tone = match row.state {
         "ended" => Tone::Plain,
         "running" => Tone::Good,
@@ -126,7 +135,7 @@ fn cells(row: &Row<'_>) -> Vec<Cell> {
     };
     let failed = Cell::number(text::count(row.total.failed));
     vec![
-        Cell::text(row.id),
+        Cell::text(id),
         Cell::text(started),
         Cell::text(row.program),
         Cell::text(row.state).tone(tone),
