@@ -80,6 +80,16 @@ fn r17_format_1_opens_after_a_crash() {
 }
 
 #[test]
+fn r16_format_2_opens_after_a_clean_stop() {
+    check("format-2/stopped", false);
+}
+
+#[test]
+fn r17_format_2_opens_after_a_crash() {
+    check("format-2/crashed", true);
+}
+
+#[test]
 fn a_later_format_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     copy_dir(&fixture("later"), dir.path());

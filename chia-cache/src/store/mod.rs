@@ -3,6 +3,8 @@
 mod adopt;
 mod checkpoint;
 mod commit;
+#[cfg(test)]
+mod crashes;
 mod entries;
 mod evict;
 #[cfg(test)]

@@ -1,0 +1,85 @@
+//! R17 over sequences of crashes of different kinds.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::inner::{CLOSED, Tuning};
+use crate::io::sim::{Loss, Sim};
+use crate::{ByteSize, Codec, Durability, NewEntry, Options, Origin, Store};
+
+const TUNING: Tuning = Tuning { checkpoint_at: 100_000, sync_all_from: 2, threads: false };
+
+fn open(sim: &Sim, mode: Durability) -> Store {
+    let options = Options::new(ByteSize::new(1 << 20)).durability(mode).inline_limit(64);
+    Store::open_with(Arc::new(sim.clone()), Path::new("/cache"), options, TUNING).unwrap()
+}
+
+fn write(store: &Store, value: &[u8]) -> crate::Written {
+    store.write("x", value, &NewEntry::new(Origin::Real).codec(Codec::Raw)).unwrap()
+}
+
+/// The file system as the next process finds it.
+fn crash(sim: &Sim, store: Store, loss: Loss) -> Sim {
+    let left = sim.after(loss);
+    store.inner().state.store(CLOSED, Ordering::Release);
+    left
+}
+
+/// The death of a process as the simulation has it: nothing becomes durable by it.
+fn kill(sim: &Sim, store: Store) -> Sim {
+    store.inner().state.store(CLOSED, Ordering::Release);
+    sim.clone()
+}
+
+/// Fault 5: what a killed process had not synced was relied on, but never synced.
+#[test]
+fn r17_a_durable_value_survives_a_relaxed_one_a_kill_and_a_power_loss() {
+    for (size, loss) in [(30, Loss::Everything), (500, Loss::Everything), (500, Loss::Contents)] {
+        let sim = Sim::default();
+        let store = open(&sim, Durability::Durable);
+        write(&store, &vec![1; size]);
+        store.close().unwrap();
+        let store = open(&sim, Durability::Relaxed);
+        write(&store, &vec![2; size]);
+        let sim = kill(&sim, store);
+        let store = open(&sim, Durability::Durable);
+        assert_eq!(store.read("x").unwrap().unwrap().value, vec![2; size]);
+        let sim = crash(&sim, store, loss);
+        let store = open(&sim, Durability::Durable);
+        let found = store.read("x").unwrap();
+        assert_eq!(found.unwrap().value, vec![2; size], "{size} bytes, {loss:?}");
+    }
+}
+
+#[test]
+fn r17_a_refreshed_value_survives_a_power_loss() {
+    for size in [30, 500] {
+        let sim = Sim::default();
+        let store = open(&sim, Durability::Relaxed);
+        write(&store, &vec![2; size]);
+        let sim = kill(&sim, store);
+        let store = open(&sim, Durability::Durable);
+        assert_eq!(write(&store, &vec![2; size]), crate::Written::Refreshed);
+        let sim = crash(&sim, store, Loss::Everything);
+        let store = open(&sim, Durability::Durable);
+        assert_eq!(store.read("x").unwrap().unwrap().value, vec![2; size]);
+    }
+}
+
+/// A replay that needs more memory than it may take is checkpointed in between.
+#[test]
+fn r36_a_replay_takes_bounded_memory() {
+    let sim = Sim::default();
+    let store = open(&sim, Durability::Durable);
+    for i in 0..300 {
+        let entry = NewEntry::new(Origin::Real).codec(Codec::Raw);
+        store.write(&format!("t{i}"), [i as u8; 20], &entry).unwrap();
+    }
+    let sim = kill(&sim, store);
+    let options = Options::new(ByteSize::new(1 << 20)).inline_limit(64);
+    let tuning = Tuning { checkpoint_at: 5_000, ..TUNING };
+    let store = Store::open_with(Arc::new(sim), Path::new("/cache"), options, tuning).unwrap();
+    assert!((0..300).all(|i| store.read(&format!("t{i}")).unwrap().unwrap().value[0] == i as u8));
+    assert_eq!(store.stats().entries, 300);
+}
