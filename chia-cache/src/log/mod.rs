@@ -16,6 +16,9 @@ use crate::io::{Io, IoFile, Open, write_all_at};
 use frame::Op;
 use segment::{FIRST_FRAME, Header};
 
+/// A file that is taken into use is cut to this many bytes: an older version let logs grow.
+const MAX_IDLE: u64 = 16 * 1024 * 1024;
+
 /// The log being appended to.
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -46,10 +49,14 @@ impl Log {
         let frame = frame::encode(ops, value, frame::seed(self.nonce, start)).ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidInput, "the record is too long for the log")
         })?;
-        if self.file().metadata()?.links == 0 {
+        let found = self.file().metadata()?;
+        if found.links == 0 {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the log was removed"));
         }
         if self.offset == 0 {
+            if found.len > MAX_IDLE {
+                self.file().set_len(MAX_IDLE)?;
+            }
             let header = Header { epoch: self.epoch, store: self.store, nonce: self.nonce };
             let mut bytes = header.encode();
             bytes.extend_from_slice(&frame);

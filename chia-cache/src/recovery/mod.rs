@@ -230,6 +230,8 @@ impl<'a> Recovery<'a> {
         let sound = self.report.replayed == 0 && !self.lost_index && !self.lost_log;
         self.clean_stop = stopped != 0 && sound;
         self.report.clean = self.clean_stop && self.inner.dir_time()? == stopped;
+        // What reconciling adds came without asking, and is no reason to refuse the budget.
+        let held = if self.lost_index || self.lost_log { 0 } else { lock(&self.inner.live).bytes };
         // A writer that was killed before its first record leaves no other trace than its staged file.
         self.sweep_staged()?;
         if !self.report.clean {
@@ -237,7 +239,7 @@ impl<'a> Recovery<'a> {
             self.reconcile()?;
             self.checkpoint()?;
         }
-        if let Err(error) = self.inner.check_shrink(self.inner.budget()) {
+        if let Err(error) = self.inner.check_shrink(self.inner.budget(), held) {
             // Nothing has gone yet, and the next opening is clean.
             self.inner.begin_close();
             self.inner.finish_close()?;

@@ -14,6 +14,8 @@ impl Inner {
     /// Unlinks what may go, and checkpoints the log into the index if it has grown enough or `force`.
     pub(crate) fn upkeep(&self, force: bool) -> Result<()> {
         let mut state = lock(&self.index);
+        // A forked child, or an owner that was replaced, must not touch the index or unlink files.
+        self.check_owner()?;
         if state.index.is_none() {
             self.revive(&mut state)?;
         }

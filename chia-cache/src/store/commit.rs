@@ -135,7 +135,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Fails unless this handle may still change the directory. Called under the writer lock.
+    /// Fails unless this handle may still change the directory. An append calls it under the writer lock,
+    /// so that the close cannot come in between.
     pub(crate) fn check_owner(&self) -> Result<()> {
         let closed = || Err(Error::new(ErrorKind::Closed, "change", &self.paths.dir));
         if self.state.load(Ordering::Acquire) == CLOSED {

@@ -82,22 +82,24 @@ impl Inner {
     pub(crate) fn set_budget(&self, bytes: u64) -> Result<()> {
         let _running = self.enter()?;
         self.admit()?;
-        self.check_shrink(bytes)?;
+        let held = lock(&self.live).bytes;
+        self.check_shrink(bytes, held)?;
         self.budget.store(bytes, Ordering::Release);
         self.shrink().map(drop)
     }
 
-    /// Fails if pinned entries do not fit a budget, or it would evict more than was allowed.
-    pub(crate) fn check_shrink(&self, budget: u64) -> Result<()> {
+    /// Fails if pinned entries do not fit a budget, or it would evict more of `held` bytes than was
+    /// allowed.
+    pub(crate) fn check_shrink(&self, budget: u64, held: u64) -> Result<()> {
         let fail = |kind| Err(Error::new(kind, "shrink", &self.paths.dir));
-        let (entries, bytes, pinned) = {
+        let (entries, pinned) = {
             let live = lock(&self.live);
-            (live.entries, live.bytes, live.pinned)
+            (live.entries, live.pinned)
         };
         if pinned > budget {
             return fail(ErrorKind::Pinned);
         }
-        let need = bytes.saturating_sub(budget);
+        let need = held.saturating_sub(budget);
         if need == 0 || self.options.allow_shrink {
             return Ok(());
         }
