@@ -84,7 +84,7 @@ fn r20_a_file_that_cannot_be_read_is_ignored_and_reported() {
     drop_pickle(dir.path(), "one.pkl", "one", &pickle(100, 1));
     drop_pickle(dir.path(), "two.pkl", "two", &pickle(100, 1));
     let locked = dir.path().join("one.pkl");
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o0)).unwrap();
     if fs::read(&locked).is_ok() {
         return; // The superuser reads everything.
     }
