@@ -31,8 +31,8 @@ struct Candidate<'a, P> {
 impl<P, C> Bypass<P, C> {
     /// Decides one call. Total: it never fails, blocks, or looks at anything but the rules.
     ///
-    /// The gates, in this order: the function's rule is on; there is a provider or a
-    /// `data:` file (a provider wins); the patterns, if any, match the tag; the condition,
+    /// The gates, in this order: the function's rule is on; there is a provider, a rehearsal, or
+    /// a `data:` file (a provider wins, and a rehearsal over a replay); the patterns, if any, match the tag; the condition,
     /// if there is one, agrees. Only the last is left to the caller, as
     /// [`Decision::Ask`]. The [settings](crate::RunSettings) of the run apply last.
     pub fn decide<'a>(&'a self, function: &'a str, tag: Option<&'a str>) -> Decision<'a, P, C> {
@@ -151,18 +151,24 @@ impl<P, C> Bypass<P, C> {
     }
 }
 
+/// What replaces the calls of a rule that is on: a provider, else a rehearsal, else a replay, else
+/// a file.
 fn candidate<'a, P, C>(
     found: &Found<'a, P, C>,
     listed: &'a Listed<BypassRule>,
 ) -> Option<Candidate<'a, P>> {
-    let data = listed.rule.data();
-    if let Some(provider) = found.part(|entry| entry.provider.as_ref()) {
+    let (rule, used) = (&listed.rule, &listed.flags.replaced);
+    let provider = found.part(|entry| entry.provider.as_ref());
+    let rehearsal = rule.rehearsal().filter(|_| provider.is_none_or(|provider| provider.replays));
+    if let Some(rehearsal) = rehearsal {
+        return Some(Candidate { with: With::Rehearsal(rehearsal), gate: Gate::Rehearsal, used });
+    }
+    if let Some(provider) = provider {
         let gate = if provider.replays { Gate::Replay } else { Gate::Provider };
-        let with = With::Provider(&provider.value, data);
+        let with = With::Provider(&provider.value, rule.data());
         return Some(Candidate { with, gate, used: &provider.used });
     }
-    let with = With::Data(data?);
-    Some(Candidate { with, gate: Gate::Data, used: &listed.flags.data })
+    Some(Candidate { with: With::Data(rule.data()?), gate: Gate::Data, used })
 }
 
 /// Whether the patterns of a rule match the tag. `reason` then names the pattern, or why there
@@ -194,9 +200,8 @@ pub(crate) fn tag_gate<'a>(
 fn record_match(flags: &RuleFlags, gate: Option<Gate>, index: Option<usize>, tag: Option<&str>) {
     match (gate, index.and_then(|index| flags.patterns.get(index)), tag) {
         (None, Some(pattern), _) => pattern.set(),
-        (Some(Gate::TagNoMatch), _, Some(tag)) if flags.unmatched.get().is_none() => {
-            // Of two tags at once, either is a good example.
-            let _ = flags.unmatched.set(tag.into());
+        (Some(Gate::TagNoMatch), _, Some(tag)) => {
+            flags.unmatched.get_or_init(|| tag.into());
         }
         _ => {}
     }

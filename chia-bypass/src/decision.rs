@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use chia_config::Rehearsal;
+
 use crate::usage::Flag;
 use crate::{Gate, Override, Reason};
 
@@ -39,6 +41,8 @@ pub enum With<'a, P> {
     Provider(&'a P, Option<&'a Path>),
     /// The contents of the rule's `data:` file.
     Data(&'a Path),
+    /// A rehearsal: the cached value, after the time that the rule says.
+    Rehearsal(&'a Rehearsal),
 }
 
 impl<'a, P> With<'a, P> {
@@ -47,6 +51,7 @@ impl<'a, P> With<'a, P> {
         match *self {
             Self::Provider(_, data) => data,
             Self::Data(data) => Some(data),
+            Self::Rehearsal(_) => None,
         }
     }
 }

@@ -34,6 +34,8 @@ pub enum Gate {
     Replay,
     /// Every gate is open: the `data:` file replaces the computation.
     Data,
+    /// Every gate is open: the call is rehearsed.
+    Rehearsal,
     /// Every gate is open: the result is written to the cache.
     Write,
     /// Every gate is open: the result is written under a tag made from the arguments.
@@ -44,6 +46,7 @@ impl Gate {
     fn outcome(self, section: Section) -> Outcome {
         match (self, section) {
             (Self::Provider | Self::Replay | Self::Data, _) => Outcome::Replace,
+            (Self::Rehearsal, Section::Bypass) => Outcome::Replace,
             (Self::WouldAskCondition, _) => Outcome::Ask,
             (Self::Write | Self::WriteAutoTag, _) => Outcome::Write,
             (_, Section::Bypass) => Outcome::Run,
@@ -216,6 +219,7 @@ impl<'a> Reason<'a> {
             Gate::Provider => f.write_str("by its provider"),
             Gate::Replay => f.write_str("from the cache"),
             Gate::Data => f.write_str("by its data file"),
+            Gate::Rehearsal => f.write_str("by a rehearsal"),
             Gate::Write => f.write_str("its rule is on"),
             Gate::WriteAutoTag => f.write_str("under a tag made from its arguments"),
         }

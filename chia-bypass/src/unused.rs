@@ -70,7 +70,9 @@ impl<P, C> Bypass<P, C> {
         match part {
             Part::Rule(section, name) => flags(section, name)?.met.set(),
             Part::Pattern(section, name, n) => flags(section, name)?.patterns.get(*n)?.set(),
-            Part::Data(name) => flags(&Section::Bypass, name)?.data.set(),
+            Part::Data(name) | Part::Rehearsal(name) => {
+                flags(&Section::Bypass, name)?.replaced.set();
+            }
             Part::Provider(name) => self.entry(name)?.provider.as_ref()?.used.set(),
             Part::Condition(name) => self.entry(name)?.condition.as_ref()?.asked.set(),
             Part::Rerun => self.rerun_used.set(),
@@ -139,8 +141,9 @@ impl<P, C> Bypass<P, C> {
                     format!("the pattern `{text}` for `{name}` under `{section}` matched no call");
                 (message, location, hint)
             }
-            Part::Data(name) => {
-                let message = format!("the data file of `{name}` replaced no call");
+            Part::Data(name) | Part::Rehearsal(name) => {
+                let what = if matches!(part, Part::Data(_)) { "data file" } else { "rehearsal" };
+                let message = format!("the {what} of `{name}` replaced no call");
                 (message, entry.bypass.as_ref().map(|l| l.rule.location().clone()), None)
             }
             Part::Provider(name) => {
@@ -180,8 +183,11 @@ fn parts_of<P, C>(name: &str, entry: &Entry<P, C>) -> Vec<(Part, bool)> {
     if let Some(listed) = &entry.cache {
         add(Section::Cache, &listed.flags);
     }
-    if let Some(listed) = entry.bypass.as_ref().filter(|listed| listed.rule.data().is_some()) {
-        parts.push((Part::Data(name.into()), listed.flags.data.get()));
+    if let Some(listed) = &entry.bypass {
+        let data = listed.rule.data().map(|_| Part::Data(name.into()));
+        let rehearsal = listed.rule.rehearsal().map(|_| Part::Rehearsal(name.into()));
+        let replaced = listed.flags.replaced.get();
+        parts.extend(data.into_iter().chain(rehearsal).map(|part| (part, replaced)));
     }
     if let Some(provider) = &entry.provider {
         parts.push((Part::Provider(name.into()), provider.used.get()));
@@ -207,10 +213,15 @@ fn may_have_effect<P, C>(part: &Part, entry: &Entry<P, C>, replaces: bool) -> bo
             entry.cache.as_ref().is_some_and(|l| on(l.rule.enabled(), l.flags.met.get(), false))
         }
         Part::Data(_) => replaces && bypass(false) && entry.provider.is_none(),
+        Part::Rehearsal(_) => replaces && bypass(false),
         Part::Provider(_) | Part::Condition(_) => {
             let unmet =
                 entry.bypass.as_ref().is_some_and(|l| l.rule.enabled() && !l.flags.met.get());
-            replaces && !unmet
+            // A rehearsal takes the place of a replay.
+            let rehearsed = entry.bypass.as_ref().is_some_and(|l| l.rule.rehearsal().is_some())
+                && entry.provider.as_ref().is_some_and(|provider| provider.replays)
+                && matches!(part, Part::Provider(_));
+            replaces && !unmet && !rehearsed
         }
         Part::Rerun | Part::From => false,
     }

@@ -30,7 +30,8 @@ impl Flag {
 #[derive(Debug, Default)]
 pub(crate) struct RuleFlags {
     pub(crate) met: Flag,
-    pub(crate) data: Flag,
+    /// Whether the rule's own file or rehearsal replaced a call.
+    pub(crate) replaced: Flag,
     /// One for each pattern of the rule.
     pub(crate) patterns: Box<[Flag]>,
     /// The first tag that no pattern matched.
@@ -74,6 +75,8 @@ pub enum Part {
     Pattern(Section, String, usize),
     /// The `data:` file of a function: it replaced a call.
     Data(String),
+    /// The rehearsal of a function: it replaced a call.
+    Rehearsal(String),
     /// The provider of a function: it replaced a call.
     Provider(String),
     /// The condition of a function: it was asked.

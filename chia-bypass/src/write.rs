@@ -39,6 +39,10 @@ impl<P, C> Bypass<P, C> {
             reason.rule = Some(rule.location());
             reason.gate = match (rule.enabled(), call.tag()) {
                 (false, _) => Gate::Off,
+                // A rehearsal computes nothing.
+                _ if call.outcome() == Outcome::Replace && call.gate() == Gate::Rehearsal => {
+                    Gate::Rehearsal
+                }
                 (true, None) if rule.auto_tag() => Gate::WriteAutoTag,
                 (true, None) => Gate::TagMissing,
                 (true, Some(_)) => Gate::Write,

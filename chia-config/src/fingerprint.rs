@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use foldhash::HashMap;
 use twox_hash::XxHash3_128;
 
-use crate::{Argument, ArgumentKey, Config, Location, TagPatterns};
+use crate::{Argument, ArgumentKey, Config, Location, Rehearsal, TagPatterns};
 
 impl Config {
     /// 32 hexadecimal digits that are the same for the same rules at the same places, on
@@ -25,6 +25,7 @@ impl Config {
             let check = [rule.check().is_some(), check.arguments, check.version, check.code];
             hash.bytes(&check.map(u8::from));
             hash.ignored(rule.ignored());
+            hash.rehearsal(rule.rehearsal());
         }
         hash.text("cache");
         for (name, rule) in sorted(&self.cache) {
@@ -75,6 +76,14 @@ impl Hasher {
             self.bytes(&[u8::from(matches!(argument.key(), ArgumentKey::Name(_)))]);
             self.location(argument.location());
         }
+    }
+
+    fn rehearsal(&mut self, rehearsal: Option<&Rehearsal>) {
+        let pace = rehearsal.map(Rehearsal::pace);
+        let duration = rehearsal.and_then(Rehearsal::duration);
+        self.bytes(&[u8::from(pace.is_some()), u8::from(duration.is_some())]);
+        self.bytes(&pace.unwrap_or_default().to_le_bytes());
+        self.bytes(&duration.unwrap_or_default().as_nanos().to_le_bytes());
     }
 
     fn location(&mut self, at: &Location) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Argument, Check, Location, PatternError, TagPatterns};
+use crate::{Argument, Check, Location, PatternError, Rehearsal, TagPatterns};
 
 /// The `bypass:` rule of one function: which calls are replaced, by which file, and what a
 /// replay compares.
@@ -15,7 +15,7 @@ pub type CacheRule = Rule<CacheDetails>;
 
 /// The rule of one function in one section: whether it is on, for which tags, and `T`, the
 /// options that only this section has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule<T> {
     enabled: bool,
     tags: Option<TagPatterns>,
@@ -24,11 +24,12 @@ pub struct Rule<T> {
 }
 
 /// The options that only a [`BypassRule`] has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BypassDetails {
     pub(crate) data: Option<PathBuf>,
     pub(crate) check: Option<Check>,
     pub(crate) ignore: Vec<Argument>,
+    pub(crate) rehearsal: Option<Rehearsal>,
 }
 
 /// The options that only a [`CacheRule`] has.
@@ -111,6 +112,17 @@ impl BypassRule {
     pub fn with_ignored(mut self, argument: Argument) -> Self {
         self.details.ignore.push(argument);
         self
+    }
+
+    /// Rehearses the function where no provider is registered.
+    pub fn with_rehearsal(mut self, rehearsal: Rehearsal) -> Self {
+        self.details.rehearsal = Some(rehearsal);
+        self
+    }
+
+    /// How the function is rehearsed, if it is.
+    pub fn rehearsal(&self) -> Option<&Rehearsal> {
+        self.details.rehearsal.as_ref()
     }
 
     /// The file to serve, if the rule names one.

@@ -52,7 +52,11 @@ fn dump(config: &Config) -> String {
             let (state, tags) = (state(rule.enabled()), tags(rule.tags()));
             let check = rule.check().map_or(String::new(), |check| format!(" {check:?}"));
             let ignored = ignored(rule.ignored());
-            format!("bypass {name} {state}{tags}{data}{check}{ignored} @ {}\n", rule.location())
+            let rehearsal = rule.rehearsal().map_or(String::new(), |r| format!(" {r:?}"));
+            format!(
+                "bypass {name} {state}{tags}{data}{check}{ignored}{rehearsal} @ {}\n",
+                rule.location()
+            )
         })
         .chain(config.cache_rules().map(|(name, rule)| {
             let (state, tags) = (state(rule.enabled()), tags(rule.tags()));

@@ -52,6 +52,15 @@ fn r02_the_reference_page_lists_every_fact_to_check() {
 }
 
 #[test]
+fn the_reference_page_lists_every_option_of_a_rehearsal() {
+    let error = parse("bypass: {f: {rehearse: {zzzzzzzz: 1}}}").expect_err("it is unknown");
+    let help = error.diagnostics()[0].help().expect("the options are listed");
+    for option in help.split('`').skip(1).step_by(2) {
+        assert!(PAGE.contains(&format!("| `{option}` |")), "`{option}` is not on the page");
+    }
+}
+
+#[test]
 fn r02_the_examples_of_the_reference_page_are_good() {
     let examples: Vec<_> = PAGE.split("```yaml\n").skip(1).collect();
     assert!(!examples.is_empty());

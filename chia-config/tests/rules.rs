@@ -291,6 +291,9 @@ fn r09_a_fingerprint_tells_any_two_rules_apart() {
         "bypass: {f: {bypass: true, check: version}}",
         "bypass: {f: {bypass: true, ignore: 1}}",
         "bypass: {f: {bypass: true, ignore: a}}",
+        "bypass: {f: {bypass: true, rehearse: true}}",
+        "bypass: {f: {bypass: true, rehearse: {pace: 0}}}",
+        "bypass: {f: {bypass: true, rehearse: {duration: 0}}}",
         "cache: {f: {cache: true, tag: auto}}",
         "cache: {f: {cache: true, ignore: a}}",
     ];

@@ -175,6 +175,55 @@ fn r05_what_is_removed_is_returned_and_has_no_say() {
 }
 
 #[test]
+fn r05_a_rehearsal_stands_between_providers_and_replays() {
+    let text = "bypass: {f: {bypass: true, rehearse: {pace: 0.5}, tags: 't|u'}}\ncache: {f: true}";
+    let config = Config::parse(text, "loop.yaml", "/").unwrap();
+    let mut bypass: Bypass<&str, &str> = Bypass::new(Arc::new(config));
+    let rehearsed = |bypass: &Bypass<_, _>| match bypass.decide("f", Some("t")) {
+        Decision::Replace(replacement) => match replacement.with() {
+            With::Rehearsal(rehearsal) => {
+                let write = bypass.decide_write(replacement.reason());
+                assert_eq!(write.reason().gate(), Gate::Rehearsal);
+                assert!(!write.write(), "it computes nothing that could be written");
+                Some(rehearsal.pace())
+            }
+            _ => None,
+        },
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(rehearsed(&bypass), Some(0.5), "alone");
+    bypass.set_replay("f", "replay");
+    assert_eq!(rehearsed(&bypass), Some(0.5), "it serves what a replay would");
+    let unused: Vec<_> = bypass.unused().iter().map(ToString::to_string).collect();
+    let pattern = "the pattern `t|u`";
+    assert!(unused.iter().all(|line| line.starts_with(pattern)), "{unused:?}");
+    bypass.set_provider("f", "provider");
+    assert_eq!(rehearsed(&bypass), None);
+    bypass.remove_provider("f");
+    bypass.set_condition("f", "condition");
+    let Decision::Ask(pending) = bypass.decide("f", Some("t")) else {
+        panic!("the condition is asked");
+    };
+    assert_eq!(pending.data(), None);
+    let agreed = pending.resolve(true);
+    assert_eq!(
+        agreed.reason().to_string(),
+        "`f` [t] is replaced: by a rehearsal (`t|u` at loop.yaml:1:57)"
+    );
+    assert!(bypass.decide("f", Some("x")).reason().gate() == Gate::TagNoMatch);
+}
+
+#[test]
+fn r31_a_rehearsal_that_a_provider_hides_is_reported() {
+    let config = Config::parse("bypass: {f: {bypass: true, rehearse: true}}", "l.yaml", "/");
+    let mut bypass: Bypass<(), ()> = Bypass::new(Arc::new(config.unwrap()));
+    bypass.set_provider("f", ());
+    let _ = bypass.decide("f", None);
+    let unused: Vec<_> = bypass.unused().iter().map(ToString::to_string).collect();
+    assert_eq!(unused, ["the rehearsal of `f` replaced no call (l.yaml:1:10)"]);
+}
+
+#[test]
 fn r05_a_provider_of_a_method_is_found_by_either_name() {
     let config = Config::parse("bypass: {Sim.run: true, step: true}", "loop.yaml", "/").unwrap();
     let mut bypass: Bypass<u8, u8> = Bypass::new(Arc::new(config));
@@ -183,7 +232,7 @@ fn r05_a_provider_of_a_method_is_found_by_either_name() {
     let provider = |f| match bypass.decide(f, None) {
         Decision::Replace(replacement) => match replacement.with() {
             With::Provider(provider, _) => Some(*provider),
-            With::Data(_) => None,
+            With::Data(_) | With::Rehearsal(_) => None,
         },
         _ => None,
     };

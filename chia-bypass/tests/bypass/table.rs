@@ -132,6 +132,7 @@ fn r05_every_combination_of_gates_is_decided_by_the_rule() {
                     assert_eq!((*provider, data.is_some()), ("provider", case.data), "{case:?}");
                     assert_eq!(gate, Gate::Provider);
                 }
+                With::Rehearsal(_) => panic!("{case:?} has no rehearsal"),
                 With::Data(path) => {
                     assert_eq!(path.to_str(), Some("/data"));
                     assert_eq!(gate, Gate::Data);

@@ -15,7 +15,7 @@ pub(super) trait Shape: Sized + Default {
     /// Reads one of the options that only this section has.
     fn option(&mut self, reader: &mut Reader<'_>, option: &Entry);
     /// Reports options that contradict each other.
-    fn check(&self, _reader: &mut Reader<'_>, _options: &[Entry]) {}
+    fn check(&self, reader: &mut Reader<'_>, options: &[Entry]);
 }
 
 impl Shape for BypassDetails {
@@ -27,7 +27,16 @@ impl Shape for BypassDetails {
             "data" => self.data = reader.data(option),
             "check" => self.check = reader.check(option),
             "ignore" => self.ignore = reader.ignore(option),
+            "rehearse" => self.rehearsal = reader.rehearse(option),
             _ => {}
+        }
+    }
+
+    fn check(&self, reader: &mut Reader<'_>, options: &[Entry]) {
+        let data = options.iter().find(|option| option.name == "data");
+        if let (Some(_), Some(data)) = (&self.rehearsal, data) {
+            let help = "a rehearsal serves the cached value: remove one of the two";
+            reader.error(&data.key, "`data` and `rehearse` exclude each other", Some(help.into()));
         }
     }
 }

@@ -3,6 +3,7 @@
 mod entry;
 mod load;
 mod options;
+mod rehearse;
 mod section;
 mod tags;
 

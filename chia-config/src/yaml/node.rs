@@ -57,6 +57,24 @@ impl Node {
         }
     }
 
+    /// A number that is not negative.
+    pub(crate) fn as_amount(&self) -> Option<f64> {
+        match &self.kind {
+            Kind::Scalar { text, value: Value::Number } => {
+                text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0)
+            }
+            _ => None,
+        }
+    }
+
+    /// The text of a scalar that is text or a number.
+    pub(crate) fn as_text_or_number(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Scalar { text, value: Value::Text { .. } | Value::Number } => Some(text),
+            _ => None,
+        }
+    }
+
     /// The items of a list; anything else is the only item.
     pub(crate) fn items(self: &Rc<Self>) -> &[Rc<Self>] {
         match &self.kind {

@@ -39,6 +39,8 @@ pub(crate) enum Action {
     Provider,
     /// Serve the file that the rules name.
     File,
+    /// Serve the cached value after the time that the rules say, and compute nothing.
+    Rehearse,
     /// Serve the cached value; without one run the body, or fail.
     Replay {
         /// Fail on a miss.

@@ -29,7 +29,7 @@ pub struct CallStart<'a> {
     /// The tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<Cow<'a, str>>,
-    /// The decision: `run`, `replay`, `provider` or `file`.
+    /// The decision: `run`, `replay`, `provider`, `file` or `rehearse`.
     #[serde(rename = "do")]
     pub decision: Cow<'a, str>,
     /// The reason in one word, as chia-bypass names it.

@@ -37,7 +37,7 @@ pub struct Call {
     pub function: String,
     /// The tag.
     pub tag: Option<String>,
-    /// The decision: `run`, `replay`, `provider` or `file`.
+    /// The decision: `run`, `replay`, `provider`, `file` or `rehearse`.
     pub decision: String,
     /// Its reason in one word.
     pub reason: String,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use chia_bypass::{Bypass, Gate, Reason, With};
-use chia_config::{CacheRule, Config, Diagnostic};
+use chia_config::{BypassRule, CacheRule, Config, Diagnostic};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -50,6 +50,7 @@ impl Rules {
             Some(path) => Config::load(path).map_err(|cause| error::config(&cause))?,
             None => Config::empty(),
         };
+        refuse_rehearsals(&config)?;
         Ok(Self::of(config))
     }
 
@@ -180,6 +181,18 @@ impl Rules {
     }
 }
 
+/// Loops in Python have no rehearsals: a rule that asks for one must not go unheard.
+fn refuse_rehearsals(config: &Config) -> PyResult<()> {
+    let on = |rule: &BypassRule| rule.enabled() && rule.rehearsal().is_some();
+    match config.bypass_rules().find(|(_, rule)| on(rule)) {
+        None => Ok(()),
+        Some((name, rule)) => Err(error::ConfigError::new_err(format!(
+            "{}: `{name}` cannot be rehearsed: only loops in Rust have rehearsals",
+            rule.location()
+        ))),
+    }
+}
+
 impl Rules {
     fn of(config: Config) -> Self {
         Self { bypass: RwLock::new(Bypass::new(Arc::new(config))) }
@@ -221,6 +234,8 @@ impl Decision {
                 let (provider, data) = match replacement.with() {
                     With::Provider(provider, data) => (Some(provider.clone_ref(py)), data),
                     With::Data(data) => (None, Some(data)),
+                    // Such rules are refused when they are loaded.
+                    With::Rehearsal(_) => (None, None),
                 };
                 Self { replaced: true, provider, data: data.map(Into::into), ..settled }
             }

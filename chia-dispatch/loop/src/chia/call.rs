@@ -263,6 +263,7 @@ impl CallSite<'_> {
                 With::Provider(Replacement::Replay { or_fail }, _) => {
                     Action::Replay { or_fail: *or_fail || replacement.must_hit() }
                 }
+                With::Rehearsal(_) => Action::Rehearse,
                 With::Data(_) => Action::File,
             },
             Decision::Run(_) | Decision::Ask(_) | Decision::Fail(_) => Action::Run,

@@ -137,6 +137,7 @@ impl Request<'_> {
             Some((Action::Run, _)) => "run",
             Some((Action::Provider, _)) => "provider",
             Some((Action::File, _)) => "file",
+            Some((Action::Rehearse, _)) => "rehearse",
             Some((Action::Replay { .. }, _)) => "replay",
         }
     }

@@ -2,6 +2,7 @@
 
 mod fingerprint;
 mod persist;
+mod rehearse;
 mod replace;
 
 use std::borrow::Cow;
@@ -157,7 +158,7 @@ impl<'a> Running<'a> {
     }
 
     fn uses_cache(&self) -> bool {
-        let replays = matches!(self.envelope.action, Action::Replay { .. });
+        let replays = matches!(self.envelope.action, Action::Replay { .. } | Action::Rehearse);
         (self.envelope.write || replays) && self.chia.cache().is_some()
     }
 
@@ -212,6 +213,7 @@ impl Running<'_> {
             Action::Run => self.compute().await,
             Action::Provider => Box::pin(self.provide()).await,
             Action::File => Box::pin(self.serve()).await,
+            Action::Rehearse => Box::pin(self.rehearse()).await,
             Action::Replay { or_fail } => match Box::pin(self.replay()).await {
                 Ok(produced) => Ok(produced),
                 Err(miss) if or_fail => Err(miss),

@@ -13,6 +13,7 @@ mod nested;
 mod program;
 mod progress;
 mod record;
+mod rehearse;
 mod still_right;
 mod summary;
 #[cfg(feature = "files")]
