@@ -61,3 +61,8 @@ pub mod rules {
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/testing-your-loop.md")]
 pub mod testing_your_loop {}
+
+/// What is compared before a replay, and how a run overrules its rules.
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/is-it-still-right.md")]
+pub mod is_it_still_right {}
