@@ -40,6 +40,9 @@ const HALF: usize = 16;
 /// The longest header, in bytes. Tags are much shorter.
 const MAX_HEADER: usize = 1024 * 1024;
 
+/// The bytes before the header: the lengths of the header and of the value.
+const HEAD: usize = 4 + 8;
+
 /// As much is gathered before a system call, in bytes.
 const BUFFER: usize = 64 * 1024;
 
@@ -109,8 +112,13 @@ fn greet(to: &mut impl Write, half: &[u8]) -> io::Result<()> {
 
 /// Reads the peer's greeting; an error when it is another one.
 fn check_greeting(from: &mut impl Read, expected: &[u8]) -> io::Result<()> {
-    let mut said = [0; HALF];
-    from.read_exact(&mut said)?;
+    let mut half = [0; HALF];
+    from.read_exact(&mut half)?;
+    check_half(&half, expected)
+}
+
+/// An error when the half of the secret that the peer sent is another one.
+fn check_half(said: &[u8; HALF], expected: &[u8]) -> io::Result<()> {
     // All of it is looked at in any case, so that the time tells nothing.
     let differs = said.iter().zip(expected).fold(0, |sum, (a, b)| sum | (a ^ b));
     match differs {
@@ -119,30 +127,42 @@ fn check_greeting(from: &mut impl Read, expected: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Writes a message up to its value.
-fn write_head(to: &mut impl Write, header: &impl Serialize, value: u64) -> io::Result<()> {
+/// A message up to its value.
+fn encode_head(header: &impl Serialize, value: u64) -> io::Result<Vec<u8>> {
     let header = postcard::to_stdvec(header).map_err(io::Error::other)?;
     let length = u32::try_from(header.len()).ok().filter(|_| header.len() <= MAX_HEADER);
     let length = length.ok_or_else(|| io::Error::other("the header is too long"))?;
-    to.write_all(&length.to_le_bytes())?;
-    to.write_all(&value.to_le_bytes())?;
-    to.write_all(&header)
+    Ok([&length.to_le_bytes()[..], &value.to_le_bytes(), &header].concat())
+}
+
+/// The lengths of a message's header and of its value.
+fn parse_lengths(head: &[u8; HEAD]) -> io::Result<(usize, u64)> {
+    let (header, value) = head.split_at(4);
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    let header = usize::try_from(number(header)).map_err(io::Error::other)?;
+    if header > MAX_HEADER {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the peer's header is too long"));
+    }
+    Ok((header, number(value)))
+}
+
+fn parse_header<'b, T: Deserialize<'b>>(header: &'b [u8]) -> io::Result<T> {
+    postcard::from_bytes(header).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Writes a message up to its value.
+fn write_head(to: &mut impl Write, header: &impl Serialize, value: u64) -> io::Result<()> {
+    to.write_all(&encode_head(header, value)?)
 }
 
 /// Reads a message up to its value, and the value's length.
 fn read_head<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<(T, u64)> {
-    let (mut length, mut value) = ([0; 4], [0; 8]);
-    from.read_exact(&mut length)?;
-    from.read_exact(&mut value)?;
-    let length = u32::from_le_bytes(length) as usize;
-    if length > MAX_HEADER {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the peer's header is too long"));
-    }
+    let mut head = [0; HEAD];
+    from.read_exact(&mut head)?;
+    let (length, value) = parse_lengths(&head)?;
     let mut header = vec![0; length];
     from.read_exact(&mut header)?;
-    let header = postcard::from_bytes(&header)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-    Ok((header, u64::from_le_bytes(value)))
+    Ok((parse_header(&header)?, value))
 }
 
 /// The value of a message: so many bytes, and an error when the peer goes away before.

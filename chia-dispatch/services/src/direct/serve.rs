@@ -1,95 +1,165 @@
-//! The cache's side: a thread for the door, and one for each who has entered.
+//! The cache's side: an asynchronous server on a thread of its own.
+//!
+//! Connections that wait for the next request cost no thread. A request takes one of the threads of
+//! [`CONCURRENCY`] for as long as the store works on it.
 
-use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::net::{IpAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::io::{self, Cursor, Read};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chia_cache::{Entry, Replay, Store};
 use rustix::process::{Resource, getrlimit};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
-use super::{Answer, BUFFER, Door, Exactly, Request, Secret, check_greeting, greet};
-use super::{read_head, write_head};
+use super::{Answer, BUFFER, Door, Exactly, HALF, HEAD, Request, Secret};
+use super::{check_half, encode_head, parse_header, parse_lengths};
 use crate::cache::CONCURRENCY;
 
-/// Who enters says so within this time.
+/// A client greets within this time.
 const GREETING: Duration = Duration::from_secs(5);
-/// Who says nothing for this long is sent away, and comes back when there is something to ask.
-const SILENCE: Duration = Duration::from_secs(600);
-/// Who moves nothing of a value for this long is sent away, since others wait for its turn.
+/// A connection without a request for this long is closed. Its client connects again when needed.
+const IDLE: Duration = Duration::from_secs(600);
+/// A connection that moves no byte of a message for this long is closed, since others wait for its
+/// permit.
 const STALLED: Duration = Duration::from_secs(30);
-/// So many are inside at a time at most; others take the way through the backend.
-const GUESTS: u64 = 4096;
+/// The most connections at a time. Further clients take the way through the backend.
+const MAX_CONNECTIONS: u64 = 4096;
 /// A pause after the machine had no room for another connection.
-const CROWDED: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// Values up to this size are gathered in memory; larger ones stream into the store.
 const GATHER: u64 = 1024 * 1024;
 
-/// Opens the door of a store, for as long as this process lives.
+/// Opens the endpoint of a store, for as long as this process lives.
 pub(crate) fn open(store: Store, host: IpAddr, secret: Secret) -> io::Result<Door> {
-    let listener = TcpListener::bind((host, 0))?;
-    let door = Door { address: listener.local_addr()?, secret };
-    let told = door.clone();
-    let accepting = thread::Builder::new().name("chia-door".into());
-    accepting.spawn(move || accept(&listener, &store, &door))?;
-    Ok(told)
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .thread_name("chia-cache-io")
+        .max_blocking_threads(CONCURRENCY as usize)
+        .build()?;
+    let listener = runtime.block_on(TcpListener::bind(SocketAddr::new(host, 0)))?;
+    let endpoint = Door { address: listener.local_addr()?, secret };
+    let server = Arc::new(Server {
+        store,
+        endpoint: endpoint.clone(),
+        permits: Arc::new(Semaphore::new(CONCURRENCY as usize)),
+        connections: Arc::new(Semaphore::new(max_connections())),
+    });
+    let serving = thread::Builder::new().name("chia-cache-net".into());
+    serving.spawn(move || runtime.block_on(server.accept(&listener)))?;
+    Ok(endpoint)
 }
 
-fn accept(listener: &TcpListener, store: &Store, door: &Door) {
-    let (inside, guests) = (Arc::new(Turns::new()), guests());
-    for stream in listener.incoming() {
-        let Ok(stream) = stream else {
-            thread::sleep(CROWDED);
-            continue;
-        };
-        let guest = Arc::clone(&inside);
-        if Arc::strong_count(&inside) as u64 > guests + 1 {
-            continue;
+/// Half of the files that this process may open are left to the store and to the rest of the process.
+fn max_connections() -> usize {
+    let files = getrlimit(Resource::Nofile).current;
+    let most = files.map_or(MAX_CONNECTIONS, |files| MAX_CONNECTIONS.min(files / 2));
+    usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)
+}
+
+struct Server {
+    store: Store,
+    endpoint: Door,
+    /// Bounds the requests that are served at once, as the actor's calls are bounded: each may hold
+    /// a value and keep the disk busy.
+    permits: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
+}
+
+impl Server {
+    async fn accept(self: Arc<Self>, listener: &TcpListener) {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+                continue;
+            };
+            // Without a permit the connection is closed, and its client takes the other way.
+            let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else { continue };
+            let server = Arc::clone(&self);
+            tokio::spawn(async move {
+                // An error ends the connection, and the client hears of it by that.
+                server.serve(stream).await.ok();
+                drop(permit);
+            });
         }
-        let (store, door) = (store.clone(), door.clone());
-        let serving = thread::Builder::new().name("chia-guest".into());
-        // Without a thread for it the connection ends here, and the guest takes the other way.
-        drop(serving.spawn(move || {
-            serve(&stream, &store, &door, &guest).ok();
-        }));
+    }
+
+    /// Answers one client until it leaves.
+    async fn serve(&self, stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let (from, mut to) = stream.into_split();
+        let mut from = BufReader::with_capacity(BUFFER, from);
+        let (theirs, ours) = self.endpoint.halves();
+        let mut half = [0; HALF];
+        timeout(GREETING, from.read_exact(&mut half)).await??;
+        check_half(&half, theirs)?;
+        write_all(&mut to, ours).await?;
+        loop {
+            let mut head = [0; HEAD];
+            timeout(IDLE, from.read_exact(&mut head)).await??;
+            let (header, length) = parse_lengths(&head)?;
+            let header = read_exactly(&mut from, header).await?;
+            // A connection that waits for its next request holds no permit.
+            let _permit = self.permits.acquire().await.map_err(io::Error::other)?;
+            let (answer, found, rest) = self.answer(header, length, from).await?;
+            from = rest;
+            let mut head = encode_head(&answer, found.len() as u64)?;
+            if found.len() <= BUFFER {
+                head.extend_from_slice(&found);
+                write_all(&mut to, &head).await?;
+            } else {
+                write_all(&mut to, &head).await?;
+                write_all(&mut to, &found).await?;
+            }
+        }
+    }
+
+    /// Lets the store answer on a thread that may block, and returns the reader after the value.
+    async fn answer(
+        &self,
+        header: Vec<u8>,
+        length: u64,
+        mut from: BufReader<OwnedReadHalf>,
+    ) -> io::Result<(Answer, Bytes, BufReader<OwnedReadHalf>)> {
+        let gathered = if length <= GATHER {
+            Some(read_exactly(&mut from, usize::try_from(length).map_err(io::Error::other)?).await?)
+        } else {
+            None
+        };
+        let (store, runtime) = (self.store.clone(), Handle::current());
+        let work = move || {
+            let request: Request<'_> = parse_header(&header)?;
+            let (answer, found) = match gathered {
+                Some(value) => respond(&store, &request, Cursor::new(value), length)?,
+                None => respond(&store, &request, Streamed { runtime, from: &mut from }, length)?,
+            };
+            Ok((answer, found, from))
+        };
+        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
     }
 }
 
-/// How many may be inside: half of the files that this process may open are left to the store and to
-/// whoever else lives here.
-fn guests() -> u64 {
-    getrlimit(Resource::Nofile).current.map_or(GUESTS, |files| GUESTS.min(files / 2))
+/// The answer to a request. What the store did not read of the value is skipped.
+fn respond(
+    store: &Store,
+    request: &Request<'_>,
+    from: impl Read,
+    length: u64,
+) -> io::Result<(Answer, Bytes)> {
+    let mut value = Exactly { from, left: length };
+    let answered = answer(store, request, &mut value)?;
+    io::copy(&mut value, &mut io::sink())?;
+    Ok(answered)
 }
 
-/// Answers one guest until it leaves.
-fn serve(stream: &TcpStream, store: &Store, door: &Door, turns: &Turns) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(STALLED))?;
-    stream.set_read_timeout(Some(GREETING))?;
-    let (theirs, ours) = door.halves();
-    let mut from = BufReader::with_capacity(BUFFER, stream);
-    check_greeting(&mut from, theirs)?;
-    let mut to = BufWriter::with_capacity(BUFFER, stream);
-    greet(&mut to, ours)?;
-    loop {
-        stream.set_read_timeout(Some(SILENCE))?;
-        let (request, length) = read_head(&mut from)?;
-        // Who is silent between requests holds up nobody.
-        let _turn = turns.take();
-        stream.set_read_timeout(Some(STALLED))?;
-        let mut value = Exactly { from: &mut from, left: length };
-        let (answer, found) = answer(store, &request, &mut value)?;
-        // What the store did not want is still on its way.
-        io::copy(&mut value, &mut io::sink())?;
-        write_head(&mut to, &answer, found.len() as u64)?;
-        to.write_all(&found)?;
-        to.flush()?;
-    }
-}
-
-/// What the store has to say. An error is one of the connection.
+/// The store's answer to a request. An error is one of the connection.
 fn answer(
     store: &Store,
     request: &Request<'_>,
@@ -119,32 +189,39 @@ fn answer(
     Ok(answered.unwrap_or_else(|error| nothing(Answer::Failed(error.to_string()))))
 }
 
-/// The requests that may be served at once, as the actor's calls are bounded: each may hold a value
-/// and keep the disk busy.
-struct Turns {
-    free: Mutex<u32>,
-    freed: Condvar,
+/// An asynchronous reader, read from a thread that may block.
+struct Streamed<'r> {
+    runtime: Handle,
+    from: &'r mut BufReader<OwnedReadHalf>,
 }
 
-impl Turns {
-    fn new() -> Self {
-        Self { free: Mutex::new(CONCURRENCY), freed: Condvar::new() }
-    }
-
-    /// Waits for a turn, which ends when it is dropped.
-    fn take(&self) -> Turn<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.freed.wait_while(free, |free| *free == 0);
-        *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
-        Turn(self)
+impl Read for Streamed<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let Self { runtime, from } = self;
+        runtime.block_on(async { timeout(STALLED, from.read(into)).await? })
     }
 }
 
-struct Turn<'t>(&'t Turns);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
+/// Reads this many bytes. The peer may pause for [`STALLED`] at most.
+async fn read_exactly(from: &mut (impl AsyncRead + Unpin), length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let mut filled = 0;
+    while filled < length {
+        match timeout(STALLED, from.read(&mut bytes[filled..])).await?? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => filled += read,
+        }
     }
+    Ok(bytes)
+}
+
+/// Writes all bytes. The peer may pause for [`STALLED`] at most.
+async fn write_all(to: &mut OwnedWriteHalf, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match timeout(STALLED, to.write(bytes)).await?? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => bytes = &bytes[written..],
+        }
+    }
+    Ok(())
 }

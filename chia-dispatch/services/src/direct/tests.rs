@@ -241,6 +241,18 @@ fn requests_at_the_door_are_served_so_many_at_once() {
 }
 
 #[test]
+fn connections_without_a_request_cost_no_thread() {
+    let Cache { door, _dir, .. } = cache();
+    let mut idle: Vec<_> = (0..300).map(|_| enter(&door)).collect();
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
+    assert!(threads < 300, "{threads} threads");
+    for stream in &mut idle {
+        write_head(stream, &Request::Has { tag: "t".into() }, 0).unwrap();
+        assert!(matches!(read_head(stream).unwrap(), (Answer::Has(false), 0)));
+    }
+}
+
+#[test]
 fn the_secret_is_not_shown() {
     let shown = format!("{:?}", CacheLine::new(Some(cache().door)));
     assert!(shown.starts_with("CacheLine(Some(Door(127.0.0.1:"), "{shown}");
