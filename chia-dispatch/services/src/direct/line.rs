@@ -107,7 +107,7 @@ impl CacheLine {
     ) -> io::Result<Result<Option<(Bytes, Facts)>>> {
         let request = Request::Read { tag: Cow::Borrowed(tag) };
         Ok(match self.ask(&request, NO_VALUE, patience)? {
-            (Answer::Found(facts), value) => Ok(Some((value, facts))),
+            (Answer::Found(facts), value) => Ok(Some((value, *facts))),
             (Answer::Missing(_), _) => Ok(None),
             (other, _) => Err(unasked(other)),
         })
@@ -122,7 +122,7 @@ impl CacheLine {
     ) -> io::Result<Result<Result<(Bytes, Facts), String>>> {
         let request = Request::Replay { tag: Cow::Borrowed(tag), function: function.into() };
         Ok(match self.ask(&request, NO_VALUE, patience)? {
-            (Answer::Found(facts), value) => Ok(Ok((value, facts))),
+            (Answer::Found(facts), value) => Ok(Ok((value, *facts))),
             (Answer::Missing(why), _) => Ok(Err(why)),
             (other, _) => Err(unasked(other)),
         })

@@ -97,7 +97,7 @@ enum Request<'a> {
 enum Answer {
     Written(Written),
     /// The value follows.
-    Found(Facts),
+    Found(Box<Facts>),
     /// There is none, and why.
     Missing(String),
     Has(bool),

@@ -167,7 +167,7 @@ fn answer(
 ) -> io::Result<(Answer, Bytes)> {
     let nothing = |answer| (answer, Bytes::new());
     let missing = |why: String| nothing(Answer::Missing(why));
-    let found = |Entry { value, facts, .. }| (Answer::Found(facts), value);
+    let found = |Entry { value, facts, .. }| (Answer::Found(Box::new(facts)), value);
     let answered = match request {
         Request::Write { tag, entry } => {
             let written = if value.left <= GATHER {
