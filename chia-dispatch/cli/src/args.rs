@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chia_cache::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -33,6 +34,21 @@ pub(crate) enum Color {
     Never,
 }
 
+/// The order of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    /// By tag, printed as it is read.
+    Tag,
+    /// The largest first.
+    Size,
+    /// The oldest first.
+    Age,
+    /// The last read first.
+    Read,
+    /// The dearest first.
+    Computed,
+}
+
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 done, and the answer is no (nothing matches, runs differ, damage found); \
 2 wrong command line; 3 no such cache, run or record; 4 a living process owns the cache; 5 the disk \
@@ -42,6 +58,65 @@ A RUN is the path of a record, the head of a run's id, `last`, or `last~N` for t
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Lists entries: tag, function, size, age, compute time, last use, origin.
+    #[command(after_help = "Example: chia-cache ls 'iter1_*' --sort size")]
+    Ls {
+        /// Which tags: `*` is any text, `?` any one character.
+        #[arg(default_value = "*")]
+        pattern: String,
+        /// In which order.
+        #[arg(long, value_enum, default_value_t = Sort::Tag)]
+        sort: Sort,
+    },
+    /// Shows all facts of an entry.
+    #[command(after_help = "Example: chia-cache show iter1_call0 --json")]
+    Show {
+        /// The tag.
+        tag: String,
+    },
+    /// Shows what the cache holds.
+    #[command(after_help = "Example: chia-cache stats")]
+    Stats,
+    /// Shows entries, bytes and compute time by function.
+    #[command(after_help = "Example: chia-cache du --dir chia_cache")]
+    Du,
+    /// Reads every entry and compares its checksum; changes nothing.
+    #[command(after_help = "Example: chia-cache verify && echo sound")]
+    Verify,
+    /// Removes entries.
+    #[command(after_help = "Example: chia-cache rm 'iter1_*'")]
+    Rm {
+        /// Which tags: `*` is any text, `?` any one character.
+        pattern: String,
+    },
+    /// Keeps entries from being evicted.
+    #[command(after_help = "Example: chia-cache pin 'golden_*'")]
+    Pin {
+        /// Which tags: `*` is any text, `?` any one character.
+        pattern: String,
+    },
+    /// Lets entries be evicted again.
+    #[command(after_help = "Example: chia-cache unpin 'golden_*'")]
+    Unpin {
+        /// Which tags: `*` is any text, `?` any one character.
+        pattern: String,
+    },
+    /// Removes every entry, after a question.
+    #[command(after_help = "Example: chia-cache clear --yes")]
+    Clear {
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Evicts what does not fit into a size.
+    #[command(after_help = "Example: chia-cache resize '2 GB'")]
+    Resize {
+        /// The size, with a unit: `512 MB`, `4 GB`.
+        size: ByteSize,
+        /// Allow more than a tenth of the entries to go.
+        #[arg(long)]
+        allow_shrink: bool,
+    },
     /// Lists the runs, the newest last.
     #[command(after_help = "Example: chia-cache runs --dir chia_cache")]
     Runs,

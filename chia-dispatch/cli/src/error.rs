@@ -26,6 +26,12 @@ pub(crate) enum Error {
     NoRun { dir: PathBuf, wanted: String, hint: String },
     #[error("`{wanted}` is not clear: {candidates}")]
     Ambiguous { wanted: String, candidates: String },
+    #[error("{} holds no cache{}", dir.display(), if *exists { "" } else { ": there is no such directory" })]
+    NoCache { dir: PathBuf, exists: bool },
+    #[error("this would {what}: confirm with --yes")]
+    NotConfirmed { what: String },
+    #[error(transparent)]
+    Cache(#[from] chia_cache::Error),
     #[error(transparent)]
     Record(#[from] chia_record::Error),
     #[error("cannot write {path}: {source}")]
@@ -41,16 +47,23 @@ impl Error {
         match self {
             // The reader has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::OK,
-            Self::NoRun { .. } | Self::Record(chia_record::Error::NoRecord { .. }) => {
-                exit::NOT_FOUND
+            Self::NotConfirmed { .. } => exit::USAGE,
+            Self::Cache(error) if matches!(error.kind(), chia_cache::ErrorKind::Locked { .. }) => {
+                exit::OWNED
             }
+            Self::Cache(error) if matches!(error.kind(), chia_cache::ErrorKind::Shrink { .. }) => {
+                exit::NO
+            }
+            Self::NoRun { .. }
+            | Self::NoCache { .. }
+            | Self::Record(chia_record::Error::NoRecord { .. }) => exit::NOT_FOUND,
             Self::Record(chia_record::Error::Io { source, .. })
                 if source.kind() == io::ErrorKind::NotFound =>
             {
                 exit::NOT_FOUND
             }
             Self::Ambiguous { .. } => exit::USAGE,
-            Self::Record(_) | Self::Write { .. } | Self::Output(_) => exit::FAILED,
+            Self::Cache(_) | Self::Record(_) | Self::Write { .. } | Self::Output(_) => exit::FAILED,
         }
     }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod cache;
 mod diff;
 mod error;
 mod output;

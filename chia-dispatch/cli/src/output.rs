@@ -98,8 +98,17 @@ impl Output {
         Ok(self.out.flush()?)
     }
 
-    /// A table with a heading. On a terminal the first column gives way, so that no row wraps.
+    /// A table with a heading. On a terminal the widest columns give way, so that no row wraps.
     pub(crate) fn table(&mut self, head: &[&str], rows: &[Vec<Cell>]) -> Result<()> {
+        self.print(head, rows, true)
+    }
+
+    /// More rows of a table.
+    pub(crate) fn rows(&mut self, head: &[&str], rows: &[Vec<Cell>]) -> Result<()> {
+        self.print(head, rows, false)
+    }
+
+    fn print(&mut self, head: &[&str], rows: &[Vec<Cell>], with_head: bool) -> Result<()> {
         let numbers = |at: usize| rows.first().is_some_and(|row| row[at].number);
         let head: Vec<Cell> = head
             .iter()
@@ -117,7 +126,9 @@ impl Output {
             }
         }
         self.fit(&mut widths);
-        self.row(&head, &widths)?;
+        if with_head {
+            self.row(&head, &widths)?;
+        }
         rows.iter().try_for_each(|row| self.row(row, &widths))
     }
 

@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser};
 use crate::args::{Args, Command};
 use crate::error::{Error, Result, exit};
 use crate::output::Output;
-use crate::{diff, report, runs, trace, why};
+use crate::{cache, diff, report, runs, trace, why};
 
 /// Runs the tool with a command line, the name of the program first, and gives the exit code (see
 /// [`exit`]). It prints on the standard output and on the standard error.
@@ -40,6 +40,16 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
 
 fn execute(args: &Args, out: &mut Output) -> Result<bool> {
     match &args.command {
+        Command::Ls { pattern, sort } => cache::list(args, pattern, *sort, out),
+        Command::Show { tag } => cache::show(args, tag, out),
+        Command::Stats => cache::stats(args, out),
+        Command::Du => cache::usage(args, out),
+        Command::Verify => cache::verify(args, out),
+        Command::Rm { pattern } => cache::remove(args, pattern, out),
+        Command::Pin { pattern } => cache::pin(args, pattern, true, out),
+        Command::Unpin { pattern } => cache::pin(args, pattern, false, out),
+        Command::Clear { yes } => cache::clear(args, *yes, out),
+        Command::Resize { size, allow_shrink } => cache::resize(args, *size, *allow_shrink, out),
         Command::Runs => runs::show(args, out),
         Command::Why { tag } => why::show(args, tag, out),
         Command::Report { run, output } => {

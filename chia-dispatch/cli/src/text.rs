@@ -1,5 +1,16 @@
 //! Amounts as people read them.
 
+/// `1.5 MiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let (mut value, mut unit) = (bytes as f64, 0);
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
 /// `1.25 s`, from microseconds.
 pub(crate) fn micros(micros: u64) -> String {
     let value = micros as f64;
@@ -26,6 +37,7 @@ mod tests {
 
     #[test]
     fn amounts_are_short() {
+        assert_eq!([bytes(0), bytes(1023), bytes(1536)], ["0 B", "1023 B", "1.5 KiB"]);
         assert_eq!([micros(0), micros(999), micros(1_500)], ["-", "999 µs", "1.5 ms"]);
         assert_eq!([micros(61_000_000), micros(200_000_000)], ["61.0 s", "3m 20s"]);
         assert_eq!(micros(7_260_000_000), "2h 01m");

@@ -27,6 +27,13 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
 }
 
+/// A number of seconds since 1970 as `2026-11-24 13:22:34Z`.
+#[must_use]
+pub fn utc(seconds: u64) -> String {
+    let time = rfc3339(UNIX_EPOCH + Duration::from_secs(seconds.min(1 << 36)));
+    format!("{}Z", time.get(..19).unwrap_or_default().replace('T', " "))
+}
+
 /// `20261124T132234.123456Z`: sorts by time, and is a file name everywhere.
 pub(crate) fn compact(time: SystemTime) -> String {
     let (year, month, day, hour, minute, second, micros) = civil(time);

@@ -1,0 +1,93 @@
+//! The commands that change a cache. They own it meanwhile; beside a living owner they are refused.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use chia_cache::{ByteSize, Options, Store};
+
+use super::{glob, look};
+use crate::args::Args;
+use crate::error::{Error, Result};
+use crate::output::Output;
+use crate::text;
+
+/// Owns the cache. No entry goes for want of room: the budget is the loop's affair.
+fn own(args: &Args) -> Result<Store> {
+    look::check(&args.dir)?;
+    let options = Options::new(ByteSize::new(u64::MAX)).lock_wait(Duration::ZERO);
+    Ok(Store::open(&args.dir, options)?)
+}
+
+/// The tags that match.
+fn matching(store: &Store, pattern: &str) -> Result<Vec<String>> {
+    let mut tags = store.keys()?;
+    tags.retain(|tag| glob::matches(pattern, tag));
+    Ok(tags)
+}
+
+/// `chia-cache rm PATTERN`; false if nothing matches.
+pub(crate) fn remove(args: &Args, pattern: &str, out: &mut Output) -> Result<bool> {
+    let store = own(args)?;
+    let mut removed = 0u64;
+    for tag in matching(&store, pattern)? {
+        removed += u64::from(store.evict(&tag)?);
+    }
+    store.close()?;
+    out.line(format!("{removed} entries removed"))?;
+    Ok(removed > 0)
+}
+
+/// `chia-cache pin PATTERN` and `unpin`; false if nothing matches.
+pub(crate) fn pin(args: &Args, pattern: &str, pinned: bool, out: &mut Output) -> Result<bool> {
+    let store = own(args)?;
+    let mut changed = 0u64;
+    for tag in matching(&store, pattern)? {
+        changed += u64::from(if pinned { store.pin(&tag)? } else { store.unpin(&tag)? });
+    }
+    store.close()?;
+    out.line(format!("{changed} entries {}", if pinned { "pinned" } else { "unpinned" }))?;
+    Ok(changed > 0)
+}
+
+/// `chia-cache clear`: asks first, unless `yes`.
+pub(crate) fn clear(args: &Args, yes: bool, out: &mut Output) -> Result<bool> {
+    let (entries, bytes) = {
+        let stats = look::open(&args.dir)?.stats();
+        (stats.entries, stats.bytes)
+    };
+    if !yes {
+        let dir = args.dir.display();
+        let what = format!("remove all {entries} entries ({}) of {dir}", text::bytes(bytes));
+        if !io::stdin().is_terminal() {
+            return Err(Error::NotConfirmed { what });
+        }
+        eprint!("{what}? [y/N] ");
+        io::stderr().flush()?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            out.line("nothing was removed")?;
+            return Ok(false);
+        }
+    }
+    let store = own(args)?;
+    let removed = store.clear()?;
+    store.close()?;
+    out.line(format!("{removed} entries removed"))?;
+    Ok(true)
+}
+
+/// `chia-cache resize SIZE`: evicts what does not fit; refuses more than a tenth without `allow`.
+pub(crate) fn resize(args: &Args, size: ByteSize, allow: bool, out: &mut Output) -> Result<bool> {
+    look::check(&args.dir)?;
+    let options = Options::new(size).lock_wait(Duration::ZERO).allow_shrink(allow);
+    let store = Store::open(&args.dir, options)?;
+    let stats = store.stats();
+    store.close()?;
+    out.line(format!(
+        "{} entries, {} within {size}; a loop brings its own budget",
+        stats.entries,
+        text::bytes(stats.bytes)
+    ))?;
+    Ok(true)
+}

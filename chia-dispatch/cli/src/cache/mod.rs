@@ -1,0 +1,13 @@
+//! The commands over a cache: those that look, and those that change it.
+
+mod change;
+mod glob;
+mod list;
+mod look;
+mod show;
+mod verify;
+
+pub(crate) use change::{clear, pin, remove, resize};
+pub(crate) use list::{list, usage};
+pub(crate) use show::{show, stats};
+pub(crate) use verify::verify;

@@ -1,0 +1,183 @@
+//! The commands over a cache.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
+
+use chia_cache::{ByteSize, NewEntry, Options, Origin, Store};
+
+fn tool(dir: &Path, args: &[&str]) -> Output {
+    let tool = env!("CARGO_BIN_EXE_chia-cache");
+    Command::new(tool).args(args).arg("--dir").arg(dir).output().unwrap()
+}
+
+fn said(out: &Output) -> String {
+    String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr)
+}
+
+fn open(dir: &Path) -> Store {
+    Store::open(dir, Options::new(ByteSize::new(64 << 20))).unwrap()
+}
+
+/// 40 entries of two functions, some inline and some files, and one with an odd tag.
+fn fill(store: &Store) {
+    for at in 0..40_u32 {
+        let function = if at % 2 == 0 { "simulate" } else { "build" };
+        let entry = NewEntry::new(Origin::Real).function(function);
+        let size = if at % 5 == 0 { 50_000 } else { 100 };
+        let tag = format!("iter{}_call{}", at / 10, at % 10);
+        store.write(&tag, vec![7; size], &entry.compute_time(Duration::from_secs(3))).unwrap();
+    }
+    store.write("odd\x1b[31m", b"x", &NewEntry::new(Origin::Manual)).unwrap();
+}
+
+/// Names, times, sizes and bytes of all files below.
+fn state(dir: &Path) -> Vec<(String, SystemTime, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        if path.is_dir() {
+            all.push((path.display().to_string(), modified, Vec::new()));
+            all.extend(state(&path));
+        } else {
+            all.push((path.display().to_string(), modified, fs::read(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+const LOOKS: [&[&str]; 8] = [
+    &["ls"],
+    &["ls", "iter1_*", "--sort", "size"],
+    &["ls", "--json"],
+    &["show", "iter0_call0"],
+    &["show", "absent"],
+    &["stats"],
+    &["du"],
+    &["verify"],
+];
+
+#[test]
+fn r34_looking_changes_no_byte_with_and_without_an_owner() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    fill(&store);
+    for owned in [true, false] {
+        if !owned {
+            store.clone().close().unwrap();
+        }
+        let before = state(dir.path());
+        for args in LOOKS {
+            let out = tool(dir.path(), args);
+            assert!(out.status.code().unwrap() <= 1, "{args:?}: {}", said(&out));
+        }
+        assert_eq!(state(dir.path()), before, "owned: {owned}");
+    }
+}
+
+#[test]
+fn r34_entries_are_listed_shown_and_summed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    fill(&store);
+    let all = said(&tool(dir.path(), &["ls"]));
+    assert_eq!(all.lines().count(), 42, "{all}");
+    assert!(!all.contains('\x1b'), "a tag reached the terminal as it is");
+    let some = said(&tool(dir.path(), &["ls", "iter1_*", "--json"]));
+    assert_eq!(some.lines().count(), 10, "{some}");
+    let first: serde_json::Value = serde_json::from_str(some.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["tag"], &first["size"]), (&"iter1_call0".into(), &50_000.into()));
+    let largest = said(&tool(dir.path(), &["ls", "--sort", "size", "--json"]));
+    assert!(largest.lines().next().unwrap().contains("50000"));
+    assert_eq!(tool(dir.path(), &["ls", "none*"]).status.code(), Some(1));
+    let shown = said(&tool(dir.path(), &["show", "iter0_call0"]));
+    for fact in ["simulate", "real", "3.0 s"] {
+        assert!(shown.contains(fact), "{shown}");
+    }
+    let usage = said(&tool(dir.path(), &["du"]));
+    assert!(usage.contains("simulate") && usage.contains("20"), "{usage}");
+    assert!(said(&tool(dir.path(), &["stats"])).contains("41"));
+}
+
+#[test]
+fn r34_a_directory_that_is_no_cache_is_an_error_and_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("missing");
+    let changes: [&[&str]; 4] =
+        [&["rm", "*"], &["pin", "*"], &["clear", "--yes"], &["resize", "1 GB"]];
+    for args in LOOKS.into_iter().chain(changes) {
+        for dir in [dir.path(), &missing] {
+            let out = tool(dir, args);
+            assert_eq!(out.status.code(), Some(3), "{args:?}: {}", said(&out));
+            assert!(said(&out).contains("holds no cache"), "{}", said(&out));
+        }
+    }
+    assert!(!missing.exists());
+    assert_eq!(state(dir.path()), []);
+}
+
+#[test]
+fn r34_changes_beside_a_living_owner_are_refused_and_name_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    fill(&store);
+    for args in [&["rm", "*"][..], &["pin", "*"], &["clear", "--yes"], &["resize", "1 GB"]] {
+        let out = tool(dir.path(), args);
+        assert_eq!(out.status.code(), Some(4), "{args:?}: {}", said(&out));
+        assert!(said(&out).contains(&std::process::id().to_string()), "{}", said(&out));
+    }
+    assert_eq!(store.stats().entries, 41);
+}
+
+#[test]
+fn r34_entries_are_removed_pinned_cleared_and_evicted() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    fill(&store);
+    store.close().unwrap();
+    let entries = || open(dir.path()).stats().entries;
+    assert!(said(&tool(dir.path(), &["rm", "iter3_*"])).contains("10 entries removed"));
+    assert_eq!(tool(dir.path(), &["rm", "iter3_*"]).status.code(), Some(1));
+    assert_eq!(entries(), 31);
+    assert!(said(&tool(dir.path(), &["pin", "iter0_call1"])).contains("1 entries pinned"));
+    assert!(said(&tool(dir.path(), &["show", "iter0_call1"])).contains("true"));
+    assert!(said(&tool(dir.path(), &["unpin", "iter0_call1"])).contains("1 entries unpinned"));
+    let refused = tool(dir.path(), &["resize", "60 KB"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert_eq!(entries(), 31);
+    let resized = tool(dir.path(), &["resize", "60 KB", "--allow-shrink"]);
+    assert!(resized.status.success(), "{}", said(&resized));
+    assert!(entries() < 31);
+    let unasked = tool(dir.path(), &["clear"]);
+    assert_eq!(unasked.status.code(), Some(2), "{}", said(&unasked));
+    assert!(tool(dir.path(), &["clear", "--yes"]).status.success());
+    assert_eq!(entries(), 0);
+}
+
+#[test]
+fn r34_verify_finds_damage_and_leaves_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    fill(&store);
+    store.close().unwrap();
+    assert!(tool(dir.path(), &["verify"]).status.success());
+    let files = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+    let value = files.into_iter().find(|path| path.is_file()).unwrap();
+    let mut bytes = fs::read(&value).unwrap();
+    bytes[20_000] ^= 1;
+    fs::write(&value, bytes).unwrap();
+    let before = state(dir.path());
+    let out = tool(dir.path(), &["verify"]);
+    assert_eq!(out.status.code(), Some(1), "{}", said(&out));
+    assert!(
+        said(&out).contains("41 entries") && said(&out).contains("1 damaged"),
+        "{}",
+        said(&out)
+    );
+    assert_eq!(state(dir.path()), before);
+}
