@@ -28,7 +28,7 @@ mod forwarded {
     #[async_trait::async_trait]
     impl Factory for Boxed {
         async fn start(&self, layout: Layout) -> Result<Instance> {
-            Ok(Local.start(layout).await?.map(|backend| Box::new(backend)))
+            Ok(Local.start(layout).await?.map(Box::new))
         }
     }
 

@@ -1,5 +1,7 @@
 //! Functions, providers and conditions declared by attribute.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use chia_loop::rules::Config;
 use chia_loop::{CPU, Chia, Registry, Result, Shown, Site};
 
@@ -89,7 +91,7 @@ fn a_name_is_registered_once() {
 /// The measured length, where there is something to measure.
 #[chia_loop::function(version = "2", keep_if = |length| length.is_some())]
 fn measure(text: String, _unit: u32) -> Option<usize> {
-    (!text.is_empty()).then(|| text.len())
+    (!text.is_empty()).then_some(text.len())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 //! Warnings in programs that listen to them and in those that do not. Each loop runs in a process of its
 //! own, a copy of this test binary.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::process::Command;
 
 use chia_loop::rules::Config;

@@ -122,7 +122,10 @@ impl Entrance {
             let opened = direct::open(store.clone(), self.host, self.secret);
             opened
                 .inspect_err(|error| {
-                    warnings::report(false, || tracing::warn!(%error, "the cache opens no door"))
+                    warnings::report(
+                        false,
+                        || tracing::warn!(%error, "the cache opens no endpoint"),
+                    );
                 })
                 .ok()
         };

@@ -47,7 +47,7 @@ pub(crate) fn verify(args: &Args, out: &mut Output) -> Result<bool> {
             }
         }
         if live {
-            let share = if total == 0 { 100 } else { (bytes * 100 / total).min(100) };
+            let share = (bytes * 100).checked_div(total).map_or(100, |share| share.min(100));
             // A reader that went away is no reason to stop.
             let _ = write!(io::stderr(), "\r{share:3} %  {}\x1b[K", text::bytes(bytes));
         }

@@ -59,7 +59,7 @@ fn call(recorder: &Recorder, at: u64) {
     match (function, at % 97) {
         (_, 96) => recorder.left(CallLeft { id, left_us: queued + 5 }),
         (_, 40) => {
-            recorder.end_later(&end("failed", took).error("exit status 1: <timing> not met"))
+            recorder.end_later(&end("failed", took).error("exit status 1: <timing> not met"));
         }
         ("simulate", 0..=60) => {
             let replayed = end("replayed", 900).saved_us(took);
