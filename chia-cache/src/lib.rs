@@ -20,6 +20,8 @@ pub mod pickle;
 mod quarantine;
 mod recovery;
 mod report;
+#[cfg(test)]
+mod simulator;
 mod stats;
 mod store;
 mod sync;

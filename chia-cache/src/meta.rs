@@ -165,6 +165,10 @@ pub(crate) fn checksum(value: &[u8]) -> Checksum {
 
 /// Milliseconds since 1970.
 pub(crate) fn now() -> u64 {
+    #[cfg(test)]
+    if let Some(now) = crate::io::sim::now() {
+        return now;
+    }
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 

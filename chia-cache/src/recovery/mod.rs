@@ -151,6 +151,10 @@ fn try_index(io: &dyn Io, paths: &Paths) -> Result<(Index, Totals)> {
 
 /// A number that no other store has.
 fn random() -> u64 {
+    #[cfg(test)]
+    if let Some(random) = crate::io::sim::random() {
+        return random;
+    }
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(crate::meta::now())
 }
