@@ -38,7 +38,7 @@ impl Case {
     /// Hands in a task that must be accepted.
     pub(crate) async fn submit(&self, task: Task) -> ObjectRef {
         let task = self.during("submit", self.backend.submit(task)).await;
-        task.expect("a task that some node can hold is accepted")
+        expect(task, "a task that some node can hold is accepted")
     }
 
     /// Hands in a script that must be accepted.
@@ -56,7 +56,7 @@ impl Case {
 
     pub(crate) async fn put(&self, value: impl Into<Bytes>) -> ObjectRef {
         let object = self.during("put", self.backend.put(value.into())).await;
-        object.expect("a value is taken")
+        expect(object, "a value is taken")
     }
 
     pub(crate) async fn get(&self, object: &ObjectRef) -> Result<Bytes> {
@@ -65,7 +65,7 @@ impl Case {
 
     /// The value of an object that must have one.
     pub(crate) async fn value(&self, object: &ObjectRef) -> Bytes {
-        self.get(object).await.expect("the task succeeds")
+        expect(self.get(object).await, "the task succeeds")
     }
 
     pub(crate) async fn text(&self, object: &ObjectRef) -> String {
@@ -199,4 +199,10 @@ pub(crate) fn cpu(amount: f64) -> Resources {
 
 pub(crate) fn slots(amount: f64) -> Resources {
     Resources::none().with(SLOT, amount)
+}
+
+/// The value of what must not fail. The failure names its kind, which the contract speaks of.
+#[track_caller]
+fn expect<T>(result: Result<T>, what: &str) -> T {
+    result.unwrap_or_else(|error| panic!("{what}: {:?}: {error}", error.kind()))
 }

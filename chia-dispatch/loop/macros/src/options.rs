@@ -62,3 +62,26 @@ fn unknown(kind: Kind) -> &'static str {
         Kind::Provider | Kind::Condition => "the option is `name`",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(kind: Kind, tokens: TokenStream) -> Result<String, String> {
+        let parsed = Options::parse(kind, tokens);
+        parsed.map(|options| options.methods.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_become_methods_and_others_are_refused() {
+        let methods = parse(Kind::Function, quote!(cpu = 0.5, version = "2")).unwrap();
+        assert_eq!(methods, quote!(.cpu(0.5).version("2")).to_string());
+        let twice = parse(Kind::Function, quote!(cpu = 1.0, cpu = 2.0));
+        assert_eq!(twice, Err("`cpu` is set twice".to_owned()));
+        assert!(parse(Kind::Function, quote!(cpus = 1.0)).unwrap_err().contains("`keep_if`"));
+        assert_eq!(
+            parse(Kind::Provider, quote!(cpu = 1.0)),
+            Err("the option is `name`".to_owned())
+        );
+    }
+}
