@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use chia_bypass::Gate;
+use chia_bypass::{Digest, Gate};
 use chia_dispatch::{Error, ErrorKind, Resources};
-use twox_hash::XxHash3_128;
+use chia_services::codec;
 
 use super::run::RunRecord;
 use crate::envelope::Action;
@@ -149,10 +149,10 @@ impl Request<'_> {
         word.trim_matches('"').to_owned()
     }
 
-    /// The hashes of the arguments; those that are other calls' results are not known here.
+    /// The hashes of the arguments, as the cache records them; those that are other calls' results are not known here.
     pub(super) fn hashes(&self) -> Vec<Option<u128>> {
         let hash = |slot: &Slot| match slot {
-            Slot::Value(bytes) => Some(XxHash3_128::oneshot(bytes)),
+            Slot::Value(bytes) => Some(Digest::of(&codec::canonical(bytes)).0),
             Slot::Object(_) => None,
         };
         self.args.iter().map(hash).collect()

@@ -307,3 +307,21 @@ async fn r27_rules_about_parameters_that_do_not_exist_are_refused() {
     assert_eq!(error.kind(), chia_loop::ErrorKind::Config);
     assert!(error.to_string().contains("sead") && error.to_string().contains("seed"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r33_the_record_hashes_arguments_as_the_cache_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let chia = start(&SIM, BOTH, dir.path()).await;
+    let map = |keys: &mut dyn Iterator<Item = u64>| -> HashMap<String, u64> {
+        keys.map(|key| (format!("k{key}"), key)).collect()
+    };
+    chia.call(&BY_NAME, (map(&mut (0..50)),)).await.unwrap();
+    chia.call(&BY_NAME, (map(&mut (0..50).rev()),)).await.unwrap();
+    let record = chia.run_record().expect("the run leaves a record").to_owned();
+    chia.shutdown().await.unwrap();
+    let run = chia_record::Run::read(&record).unwrap();
+    let hashes: Vec<_> =
+        run.calls.iter().filter(|c| c.function == "by_name").map(|c| &c.args).collect();
+    assert_eq!(hashes.len(), 2);
+    assert_eq!(hashes[0], hashes[1], "equal maps have one hash");
+}
