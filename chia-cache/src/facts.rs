@@ -258,11 +258,7 @@ impl Facts {
     /// would serve it.
     #[must_use]
     pub fn replay_miss(&self, function: &str) -> Option<ReplayMiss> {
-        if !self.origin.is_original() {
-            return Some(ReplayMiss::Replacement { origin: self.origin });
-        }
-        let other = self.function.as_ref().filter(|other| *other != function);
-        other.map(|other| ReplayMiss::OtherFunction { function: other.clone() })
+        ReplayMiss::of(self.origin, self.function.as_deref(), function)
     }
 }
 
@@ -307,6 +303,17 @@ pub enum ReplayMiss {
     Damaged,
     /// The check that the caller gave refused the entry's facts.
     Rejected,
+}
+
+impl ReplayMiss {
+    /// Why an entry of this origin and writer is not replayed for `function`; `None` if it is.
+    pub(crate) fn of(origin: Origin, writer: Option<&str>, function: &str) -> Option<Self> {
+        if !origin.is_original() {
+            return Some(Self::Replacement { origin });
+        }
+        let other = writer.filter(|writer| *writer != function);
+        other.map(|other| Self::OtherFunction { function: other.to_owned() })
+    }
 }
 
 impl fmt::Display for ReplayMiss {

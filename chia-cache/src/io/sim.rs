@@ -135,7 +135,7 @@ impl Sim {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Makes the disk full beyond so many bytes of files.
+    /// Limits the bytes of all files; a write beyond the limit finds the disk full.
     pub(crate) fn limit(&self, capacity: Option<u64>) {
         lock(&self.0).capacity = capacity;
     }

@@ -20,7 +20,7 @@ pub(crate) enum Op {
     Put { tag: String, meta: Meta },
     /// The entry goes, if it is not newer than this generation.
     Remove { tag: String, generation: u64 },
-    /// A read, at so many milliseconds since 1970.
+    /// A read, at a time in milliseconds since 1970.
     Touch { tag: String, at: u64 },
     /// Every entry older than this generation goes.
     Clear { generation: u64 },

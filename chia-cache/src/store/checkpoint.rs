@@ -144,7 +144,7 @@ impl Inner {
 
     /// Opens the index again because a read failed; false if that was not possible.
     pub(crate) fn revive_for_read(&self) -> bool {
-        // Whoever has the index may be waiting for a lock that this reader's caller holds.
+        // The holder of the index may be waiting for a lock that this reader's caller holds.
         let Ok(mut state) = self.index.try_lock() else { return false };
         state.index = None;
         self.revive(&mut state).is_ok()

@@ -145,7 +145,7 @@ impl Inner {
         }
     }
 
-    /// Whether the memtable or the log has grown by so many checkpoints.
+    /// Whether the memtable or the log has grown to this multiple of a checkpoint's size.
     pub(crate) fn is_behind(&self, checkpoints: usize) -> bool {
         let limit = checkpoints * self.tuning.checkpoint_at;
         self.log_bytes.load(Ordering::Acquire) >= limit as u64

@@ -92,10 +92,13 @@ impl Inner {
     ) -> Result<Replay> {
         self.check_open()?;
         let refusal = |found: &Found| {
-            refusal(found, function).or_else(|| {
-                let refused = !check(&found.meta.facts(tag, found.last_read.unwrap_or_default()));
-                refused.then_some(ReplayMiss::Rejected)
-            })
+            ReplayMiss::of(found.meta.origin, found.meta.function.as_deref(), function).or_else(
+                || {
+                    let refused =
+                        !check(&found.meta.facts(tag, found.last_read.unwrap_or_default()));
+                    refused.then_some(ReplayMiss::Rejected)
+                },
+            )
         };
         let Some(found) = self.find(tag, false)?.filter(live) else {
             self.counters.misses.add(1);
@@ -218,16 +221,4 @@ fn checked(found: &Found) -> bool {
 
 fn live(found: &Found) -> bool {
     !found.meta.is_expired()
-}
-
-fn refusal(found: &Found, function: &str) -> Option<ReplayMiss> {
-    if !found.meta.origin.is_original() {
-        return Some(ReplayMiss::Replacement { origin: found.meta.origin });
-    }
-    match &found.meta.function {
-        Some(other) if other != function => {
-            Some(ReplayMiss::OtherFunction { function: other.clone() })
-        }
-        _ => None,
-    }
 }

@@ -286,7 +286,7 @@ fn new_run_id() -> String {
     format!("{:x}-{:08x}", since.as_millis(), fresh_number() as u32)
 }
 
-/// The report of a wrong file is the message; of one that cannot be read, the cause is told as well.
+/// The report of a wrong file is the message; that of an unreadable file names the cause too.
 fn unreadable(error: ConfigError) -> Error {
     match std::error::Error::source(&error) {
         Some(cause) => Error::new(ErrorKind::Config, format!("{error}: {cause}")),

@@ -87,7 +87,7 @@ pub struct Outcome {
 /// What became of the calls of one function.
 ///
 /// Calls whose result nobody asked for are counted in `calls` and nowhere else. The nested calls of a
-/// call that failed are not told.
+/// call that failed are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Calls dispatched.

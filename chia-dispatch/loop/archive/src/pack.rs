@@ -10,7 +10,7 @@ use crate::source::Source;
 use crate::tar_header::{self, BLOCK};
 use crate::walk::{Found, Walk};
 
-/// What zstd takes when it is not told: several hundred megabytes a second.
+/// The default level of zstd: several hundred megabytes a second.
 const LEVEL: i32 = zstd::DEFAULT_COMPRESSION_LEVEL;
 
 /// Packs a file, or a directory with all that is below it, and says what it holds.

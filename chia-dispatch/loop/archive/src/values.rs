@@ -46,7 +46,7 @@ macro_rules! value {
                 Packed::pack(path.as_ref(), Kind::$name).map(Self)
             }
 
-            /// Its digest, size and number of entries, as stated by whoever packed it.
+            /// Its digest, size and number of entries, as the packer stated them.
             #[must_use]
             pub fn contents(&self) -> &Contents {
                 &self.0.contents

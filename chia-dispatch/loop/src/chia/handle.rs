@@ -110,11 +110,11 @@ impl<T: Value> Handle<T> {
     ///
     /// # Errors
     /// [`ErrorKind::TimedOut`], or as [`get`](Self::get).
-    pub async fn timeout(&self, patience: Duration) -> Result<T> {
-        match tokio::time::timeout(patience, self.get()).await {
+    pub async fn timeout(&self, limit: Duration) -> Result<T> {
+        match tokio::time::timeout(limit, self.get()).await {
             Ok(result) => result,
             Err(_) => {
-                let message = format!("no result within {patience:?}; the call goes on");
+                let message = format!("no result within {limit:?}; the call goes on");
                 Err(self.call.about(Error::new(ErrorKind::TimedOut, message)))
             }
         }
