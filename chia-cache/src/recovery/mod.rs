@@ -38,7 +38,11 @@ pub(crate) fn open(
     options: Options,
     tuning: Tuning,
 ) -> Result<(Inner, OpenReport)> {
-    let io = io.rooted(&paths.dir).map_err(|e| Error::io("open", &paths.dir, e))?;
+    let io = io.rooted(&paths.dir).map_err(|e| {
+        // A directory that is missing still was to be created.
+        let step = if paths.dir.exists() { "open" } else { "create" };
+        Error::io(step, &paths.dir, e)
+    })?;
     make_dirs(&*io, &paths)?;
     let quarantine = Quarantine::new(&*io, &paths.quarantine, options.budget.bytes());
     let mut report = OpenReport::default();

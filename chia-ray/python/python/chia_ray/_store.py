@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import inspect
 import os
 import pickle
 import re
@@ -192,6 +190,10 @@ class Store(MutableMapping[str, Any]):
     def _memoized(
         self, function: Callable[_P, _R], name: str | None, ignore: Collection[str]
     ) -> Callable[_P, _R]:
+        # Only memoisation needs them, and they take a third of the time of the import.
+        import hashlib
+        import inspect
+
         signature = inspect.signature(function)
         unknown = set(ignore) - set(signature.parameters)
         own = name or f"{function.__module__}.{function.__qualname__}"
