@@ -12,6 +12,8 @@ mod list;
 mod program;
 mod script;
 mod suite;
+#[cfg(feature = "loop")]
+mod warnings;
 
 pub use crate::conformance_tests as tests;
 pub use factory::{Factory, Instance};

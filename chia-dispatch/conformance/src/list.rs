@@ -255,6 +255,14 @@ macro_rules! conformance_loop_cases {
                 the_cache_is_one_for_all Two Nothing,
                 a_dead_cache_fails_no_call Two Nothing,
                 recorded_files_are_served Two Nothing,
+                a_nested_call_reaches_the_first_to_run Two Nothing,
+            }
+            freshness {
+                a_different_argument_is_served_with_a_warning Two Nothing,
+                a_checked_argument_that_differs_runs Two Nothing,
+                each_change_decides_alone Two Nothing,
+                another_file_content_runs Two Nothing,
+                changed_rules_decide_anew Two Nothing,
             }
         }
     };

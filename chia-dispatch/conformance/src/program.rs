@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use chia_dispatch::{Error, ErrorKind, Result};
-use chia_loop::{Chia, Function, Provider, Registry, Site};
+use chia_loop::{Chia, File, Function, Provider, Registry, Site};
 
 use super::board;
 use super::layout::FAR;
@@ -63,6 +63,35 @@ async fn recorded(site: Site, (board, label): Args) -> Result<String> {
 
 pub(super) static RECORDED: Provider<Args, String> = Provider::new("kit_recorded", &recorded);
 
+/// A simulation: its result depends on the seed alone.
+async fn simulate(board: SocketAddr, seed: u64, note: String) -> Result<String> {
+    board::mark(board, &format!("simulated {seed} {note}")).await?;
+    Ok(format!("result of {seed}"))
+}
+
+/// Its recorded results are compared with the call that asks for them. Runs on the far node alone.
+pub(super) static SIMULATE: Function<(SocketAddr, u64, String), String> =
+    Function::new("kit_simulate", &simulate)
+        .version("1")
+        .parameters(&["board", "seed", "note"])
+        .cpu(0.0)
+        .resources(&[(FAR, 1.0)]);
+
+/// The seed of a simulation, as the result of another call.
+pub(super) static SEED: Function<(u64,), u64> = Function::new("kit_seed", &|seed: u64| seed);
+
+/// The length of a file.
+async fn measure(board: SocketAddr, file: File) -> Result<u64> {
+    board::mark(board, "measured").await?;
+    Ok(file.contents().bytes)
+}
+
+pub(super) static MEASURE: Function<(SocketAddr, File), u64> =
+    Function::new("kit_measure", &measure)
+        .parameters(&["board", "file"])
+        .cpu(0.0)
+        .resources(&[(FAR, 1.0)]);
+
 fn here() -> Result<Chia> {
     Chia::current().ok_or_else(|| Error::new(ErrorKind::Protocol, "no loop inside of a task"))
 }
@@ -73,5 +102,8 @@ pub(super) fn registry() -> Registry {
         .function(&OUTER)
         .function(&REPLACES)
         .function(&THROUGH_THE_CACHE)
+        .function(&SIMULATE)
+        .function(&SEED)
+        .function(&MEASURE)
         .provider(&RECORDED)
 }

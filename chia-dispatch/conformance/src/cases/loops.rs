@@ -1,11 +1,12 @@
 //! The loop handle on this backend: rules that go with the calls, the cache, the file server.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chia_dispatch::ErrorKind;
 use chia_dispatch::backend::Backend;
-use chia_loop::{CacheOptions, CacheWrite, Chia, Handle, Source};
+use chia_loop::{CacheOptions, CacheWrite, Chia, ChiaBuilder, Handle, Source};
 use tempfile::TempDir;
 
 use crate::case::Case;
@@ -16,13 +17,13 @@ const KEPT: &str = "cache: {kit_step: true}\nbypass: {kit_step: true}\n";
 const SERVED: &str = "bypass: {kit_step: {bypass: true, data: recorded.md}}\n";
 
 /// A loop of the kit, and the directory that its rules and its cache are in.
-struct Loop {
-    chia: Chia,
-    dir: TempDir,
+pub(super) struct Loop {
+    pub(super) chia: Chia,
+    pub(super) dir: TempDir,
 }
 
 impl Loop {
-    async fn start(case: &Case, rules: &str, cached: bool) -> Self {
+    pub(super) async fn start(case: &Case, rules: &str, cached: bool) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
         let chia = start(case, rules, cached, dir.path()).await;
         Self { chia, dir }
@@ -48,20 +49,24 @@ impl Loop {
         case.during("dispatch", call.dispatch()).await.expect("the call is accepted")
     }
 
-    async fn stop_cache(&self, case: &Case) {
+    pub(super) async fn stop_cache(&self, case: &Case) {
         let cache = self.chia.cache().expect("a loop with a cache");
         case.during("the cache to stop", cache.stop()).await.expect("the cache stops");
     }
 }
 
-async fn start(case: &Case, rules: &str, cached: bool, dir: &std::path::Path) -> Chia {
-    let config = chia_loop::rules::Config::parse(rules, "kit.yaml", dir).expect("rules of the kit");
-    let backend: Arc<dyn Backend> = Arc::clone(&case.backend);
-    let mut builder = Chia::builder(registry()).backend(backend).config(config);
+pub(super) async fn start(case: &Case, rules: &str, cached: bool, dir: &Path) -> Chia {
+    let mut builder = builder(case, rules, dir);
     if cached {
         builder = builder.cache(CacheOptions::new("64 MB", dir.join("cache")));
     }
     case.during("the loop to start", builder.start()).await.expect("the loop starts")
+}
+
+fn builder(case: &Case, rules: &str, dir: &Path) -> ChiaBuilder {
+    let config = chia_loop::rules::Config::parse(rules, "kit.yaml", dir).expect("rules of the kit");
+    let backend: Arc<dyn Backend> = Arc::clone(&case.backend);
+    Chia::builder(registry()).backend(backend).config(config)
 }
 
 /// A provider runs on the worker, where the real call would have run.
@@ -168,4 +173,26 @@ pub(crate) async fn recorded_files_are_served(case: &Case) {
     let error = case.during("a missing file", missing.get()).await.expect_err("it is missing");
     assert_eq!(error.kind(), ErrorKind::DataFile, "{error}");
     assert!(error.message().contains("recorded.md"), "it does not name the file: {error}");
+}
+
+/// Once a nested call is the first to run, the calls of the driver run too.
+pub(crate) async fn a_nested_call_reaches_the_first_to_run(case: &Case) {
+    let filled = Loop::start(case, KEPT, true).await;
+    for label in ["first", "second", "third"] {
+        filled.step(case, label, "ran").await;
+    }
+    let from = builder(case, KEPT, filled.dir.path())
+        .cache(CacheOptions::new("64 MB", filled.dir.path().join("cache")))
+        .run_from("second");
+    let chia = case.during("the loop to start", from.start()).await.expect("the loop starts");
+    chia.replay(&STEP).expect("a registered function");
+    let looped = Loop { chia, dir: filled.dir };
+    let source = |handle: &Handle<String>| handle.outcome().map(|outcome| outcome.source);
+    let before = looped.step(case, "first", "ran").await;
+    assert_eq!(source(&before), Some(Source::Replayed), "nothing has reached the first to run");
+    looped.nested(case, "second", 1, "ran").await;
+    assert_eq!(case.board.count("second"), 2, "the nested call is the first to run");
+    let after = looped.step(case, "third", "ran").await;
+    assert_eq!(source(&after), Some(Source::Ran), "the driver was not informed");
+    looped.stop_cache(case).await;
 }

@@ -8,6 +8,8 @@ pub(super) mod crashes;
 pub(super) mod drops;
 pub(super) mod failures;
 #[cfg(feature = "loop")]
+pub(super) mod freshness;
+#[cfg(feature = "loop")]
 pub(super) mod loops;
 pub(super) mod nesting;
 pub(super) mod placement;
@@ -27,4 +29,4 @@ macro_rules! sources {
         }
     };
 }
-sources!("actor_lives" "actors" "arguments" "cancellation" "crashes" "drops" "failures" "loops" "nesting" "placement" "resources" "shutdown" "sizes" "tasks");
+sources!("actor_lives" "actors" "arguments" "cancellation" "crashes" "drops" "failures" "freshness" "loops" "nesting" "placement" "resources" "shutdown" "sizes" "tasks");
