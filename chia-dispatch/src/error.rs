@@ -88,6 +88,7 @@ struct Repr {
     message: String,
     function: Option<String>,
     node: Option<String>,
+    report: Option<Arc<str>>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -99,6 +100,7 @@ impl Error {
             message: message.into(),
             function: None,
             node: None,
+            report: None,
             source: None,
         }))
     }
@@ -133,6 +135,19 @@ impl Error {
         self.change(|repr| {
             repr.node.get_or_insert_with(|| node.to_owned());
         })
+    }
+
+    /// The same error with what its task reports besides, in the host's own form, in place of an
+    /// earlier report. Backends carry it, and nobody prints it.
+    #[must_use]
+    pub fn with_report(self, report: Option<String>) -> Self {
+        self.change(|repr| repr.report = report.map(Arc::from))
+    }
+
+    /// What the task that failed reports besides, in its host's own form.
+    #[must_use]
+    pub fn report(&self) -> Option<&str> {
+        self.0.report.as_deref()
     }
 
     /// What went wrong.
@@ -176,6 +191,7 @@ impl Error {
             message: self.0.message.clone(),
             function: self.0.function.clone(),
             node: self.0.node.clone(),
+            report: self.0.report.clone(),
             source: self.0.source.clone(),
         };
         edit(&mut repr);
@@ -242,6 +258,8 @@ struct Wire {
     message: String,
     function: Option<String>,
     node: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    report: Option<String>,
 }
 
 impl Serialize for Error {
@@ -254,14 +272,16 @@ impl Serialize for Error {
             cause = source.source();
         }
         let (function, node) = (self.0.function.clone(), self.0.node.clone());
-        Wire { kind: self.0.kind, message, function, node }.serialize(serializer)
+        let report = self.report().map(str::to_owned);
+        Wire { kind: self.0.kind, message, function, node, report }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Error {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Wire { kind, message, function, node } = Wire::deserialize(deserializer)?;
-        Ok(Self(Arc::new(Repr { kind, message, function, node, source: None })))
+        let Wire { kind, message, function, node, report } = Wire::deserialize(deserializer)?;
+        let report = report.map(Arc::from);
+        Ok(Self(Arc::new(Repr { kind, message, function, node, report, source: None })))
     }
 }
 

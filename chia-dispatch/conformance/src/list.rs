@@ -249,6 +249,7 @@ macro_rules! conformance_loop_cases {
             loops {
                 a_provider_runs_where_the_call_would Two Nothing,
                 nested_calls_keep_the_rules Two Nothing,
+                nested_calls_of_failures_are_reported Two Nothing,
                 rules_of_two_loops_stay_apart Two Nothing,
                 rules_set_inside_end_with_the_task Two Nothing,
                 results_are_kept_and_replayed Two Nothing,

@@ -34,6 +34,20 @@ async fn outer(board: SocketAddr, label: String, depth: u32) -> Result<String> {
 pub(super) static OUTER: Function<(SocketAddr, String, u32), String> =
     Function::new("kit_outer", &outer);
 
+/// Runs the step, so deep, and then fails.
+async fn fails(board: SocketAddr, label: String, depth: u32, panics: bool) -> Result<String> {
+    let chia = here()?;
+    if depth > 0 {
+        return chia.call(&FAILS, (board, label, depth - 1, panics)).await;
+    }
+    chia.call(&STEP, (board, label)).await?;
+    assert!(!panics, "as it was asked to");
+    Err(Error::new(ErrorKind::TaskFailed, "as it was asked to"))
+}
+
+pub(super) static FAILS: Function<(SocketAddr, String, u32, bool), String> =
+    Function::new("kit_fails", &fails);
+
 /// Replaces the step for its own nested calls.
 async fn replaces(board: SocketAddr, label: String) -> Result<String> {
     let chia = here()?;
@@ -100,6 +114,7 @@ pub(super) fn registry() -> Registry {
     Registry::new()
         .function(&STEP)
         .function(&OUTER)
+        .function(&FAILS)
         .function(&REPLACES)
         .function(&THROUGH_THE_CACHE)
         .function(&SIMULATE)

@@ -21,9 +21,11 @@ pub(crate) struct Envelope<'a> {
     pub(crate) write: bool,
     /// Whether the run has reached its first call to run again.
     pub(crate) from_reached: bool,
-    /// Labels for the entry: name and value.
     /// The call's id in the record of the run, 0 without one.
     pub(crate) call: u64,
+    /// The serial number of the dispatch, which the report of a failure repeats.
+    pub(crate) serial: u64,
+    /// Labels for the entry: name and value.
     #[serde(borrow)]
     pub(crate) labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     #[serde(borrow)]

@@ -8,6 +8,7 @@ mod builder;
 mod chia;
 mod command;
 mod envelope;
+mod failure;
 mod outcome;
 mod progress;
 mod record;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use chia_bypass::Usage;
+use chia_dispatch::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 
 /// How a call came to its value.
@@ -87,7 +88,7 @@ pub struct Outcome {
 /// What became of the calls of one function.
 ///
 /// Calls whose result nobody asked for are counted in `calls` and nowhere else. The nested calls of a
-/// call that failed are not counted.
+/// call that was cancelled, or whose process died, are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Calls dispatched.
@@ -104,7 +105,7 @@ pub struct Tally {
     pub stale: u64,
     /// Results stored in the cache.
     pub written: u64,
-    /// Results that were in the cache already, replayed ones among them.
+    /// Results that were computed although the cache had the same value already.
     pub refreshed: u64,
     /// Results that were to be kept and were not: the write failed, timed out, was suspended, or the
     /// value is larger than the cache.
@@ -113,6 +114,9 @@ pub struct Tally {
     pub rejected: u64,
     /// Calls that failed.
     pub failed: u64,
+    /// Calls that were cancelled, or failed because a call that they waited for was.
+    #[serde(default)]
+    pub cancelled: u64,
     /// The time that bodies and replacements took, from start to end: a body that waits for nested calls
     /// counts its wait, and they count their own time again.
     pub spent: Duration,
@@ -126,10 +130,7 @@ impl Tally {
             Source::Ran => self.ran += 1,
             Source::Provider => self.provided += 1,
             Source::File => self.served += 1,
-            Source::Replayed => {
-                self.replayed += 1;
-                self.refreshed += 1;
-            }
+            Source::Replayed => self.replayed += 1,
         }
         self.stale += u64::from(outcome.stale.is_some());
         match outcome.write {
@@ -145,6 +146,13 @@ impl Tally {
         self.saved += outcome.saved;
     }
 
+    pub(crate) fn count_failure(&mut self, error: &Error) {
+        match error.kind() {
+            ErrorKind::Cancelled => self.cancelled += 1,
+            _ => self.failed += 1,
+        }
+    }
+
     /// Adds another tally to this one.
     pub fn add(&mut self, other: &Self) {
         self.calls += other.calls;
@@ -158,6 +166,7 @@ impl Tally {
         self.unwritten += other.unwritten;
         self.rejected += other.rejected;
         self.failed += other.failed;
+        self.cancelled += other.cancelled;
         self.spent += other.spent;
         self.saved += other.saved;
     }
@@ -185,5 +194,5 @@ pub(crate) enum NestedEnd {
     /// It has a result.
     Done { ended: SystemTime, bytes: u64, outcome: Box<Outcome> },
     /// It failed.
-    Failed { ended: SystemTime, kind: String, error: String },
+    Failed { ended: SystemTime, kind: String, error: String, calls: Vec<NestedCall> },
 }

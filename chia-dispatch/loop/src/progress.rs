@@ -97,7 +97,8 @@ fn line(summary: &Summary, elapsed: Duration) -> String {
 }
 
 fn done(tally: &Tally) -> u64 {
-    tally.ran + tally.provided + tally.served + tally.replayed + tally.failed
+    let replaced = tally.provided + tally.served + tally.replayed;
+    tally.ran + replaced + tally.failed + tally.cancelled
 }
 
 fn time(time: Duration) -> String {

@@ -38,7 +38,7 @@ impl Summary {
 /// A column of the table: its heading, and its cell for a tally.
 type Column = (&'static str, fn(&Tally) -> String);
 
-const COLUMNS: [Column; 13] = [
+const COLUMNS: [Column; 14] = [
     ("calls", |tally| tally.calls.to_string()),
     ("ran", |tally| count(tally.ran)),
     ("replayed", |tally| count(tally.replayed)),
@@ -50,6 +50,7 @@ const COLUMNS: [Column; 13] = [
     ("rejected", |tally| count(tally.rejected)),
     ("unwritten", |tally| count(tally.unwritten)),
     ("failed", |tally| count(tally.failed)),
+    ("cancelled", |tally| count(tally.cancelled)),
     ("spent", |tally| time(tally.spent)),
     ("saved", |tally| time(tally.saved)),
 ];

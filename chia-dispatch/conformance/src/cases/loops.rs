@@ -10,7 +10,7 @@ use chia_loop::{CacheOptions, CacheWrite, Chia, ChiaBuilder, Handle, Source};
 use tempfile::TempDir;
 
 use crate::case::Case;
-use crate::program::{OUTER, RECORDED, REPLACES, STEP, THROUGH_THE_CACHE, registry};
+use crate::program::{FAILS, OUTER, RECORDED, REPLACES, STEP, THROUGH_THE_CACHE, registry};
 
 const REPLACED: &str = "bypass: {kit_step: {bypass: true, tags: ['replaced.*']}}\n";
 const KEPT: &str = "cache: {kit_step: true}\nbypass: {kit_step: true}\n";
@@ -66,7 +66,7 @@ pub(super) async fn start(case: &Case, rules: &str, cached: bool, dir: &Path) ->
 fn builder(case: &Case, rules: &str, dir: &Path) -> ChiaBuilder {
     let config = chia_loop::rules::Config::parse(rules, "kit.yaml", dir).expect("rules of the kit");
     let backend: Arc<dyn Backend> = Arc::clone(&case.backend);
-    Chia::builder(registry()).backend(backend).config(config)
+    Chia::builder(registry()).backend(backend).config(config).record_in(dir.join("runs"))
 }
 
 /// A provider runs on the worker, where the real call would have run.
@@ -78,6 +78,28 @@ pub(crate) async fn a_provider_runs_where_the_call_would(case: &Case) {
     looped.step(case, "other", &format!("ran other on {far}")).await;
     looped.step(case, "replaced 1", &format!("recorded replaced 1 on {far}")).await;
     case.assert_never("replaced 1", "a replaced call ran");
+}
+
+/// The summary and the record of a run have the nested calls of a task that failed, in whatever process
+/// it ran; each is counted once, though a later call passes the error on.
+pub(crate) async fn nested_calls_of_failures_are_reported(case: &Case) {
+    let looped = Loop::start(case, "", false).await;
+    for (panics, depth) in [(false, 0), (true, 0), (false, 2)] {
+        let args = (case.board.address(), "nested".to_owned(), depth, panics);
+        let failed = case.during("dispatch", looped.chia.call(&FAILS, args).dispatch()).await;
+        let failed = failed.expect("the call is accepted");
+        case.during("a task to fail", failed.get()).await.expect_err("it fails");
+        let passed_on = looped.chia.call(&STEP, (case.board.address(), &failed));
+        case.during("its dependant", passed_on).await.expect_err("its argument failed");
+    }
+    let functions = looped.chia.summary().functions;
+    let (step, fails) = (functions["kit_step"], functions["kit_fails"]);
+    assert_eq!((step.calls, step.ran, step.failed), (6, 3, 3), "{functions:?}");
+    assert_eq!((fails.calls, fails.failed), (5, 5), "{functions:?}");
+    let path = looped.chia.run_record().expect("the run leaves a record");
+    let record = std::fs::read_to_string(path).expect("the record can be read");
+    let nested = record.lines().filter(|line| line.contains("\"parent\":")).count();
+    assert_eq!(nested, 5, "{record}");
 }
 
 /// Calls made from inside a task see the same rules as their caller, however deep.

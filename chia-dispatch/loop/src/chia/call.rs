@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use super::{Chia, Handle, run};
 use crate::envelope::{Action, Envelope};
+use crate::failure::next_serial;
 use crate::record::{Entry, Request};
 use crate::registry::{Callee, Slot};
 use crate::ruleset::{Replacement, Rules};
@@ -160,12 +161,14 @@ impl<R: Value> Call<R> {
         let entry = site.report(Some(&decided), &args, &options.resources);
         let failed = |error| site.failed(entry, error);
         let Decided { action, write, .. } = decided;
+        let serial = next_serial();
         let envelope = Envelope {
             tag: tag.as_deref().map(Cow::Borrowed),
             action,
             auto_tag: site.auto_tag,
             write,
             call: entry.id,
+            serial,
             from_reached: rules.bypass.from_reached(),
             labels: labels.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             args: args.iter().map(Into::into).collect(),
@@ -186,7 +189,7 @@ impl<R: Value> Call<R> {
             options,
         };
         let object = chia.backend().submit(task).await.map_err(failed)?;
-        Ok(Handle::new(chia, Some(function), object, entry))
+        Ok(Handle::new(chia, Some(function), object, entry, serial))
     }
 }
 
@@ -224,9 +227,9 @@ impl CallSite<'_> {
 
     /// Counts and reports a call that failed before it was under way.
     fn failed(&self, entry: Entry, error: Error) -> Error {
-        self.chia.count_failure(self.function);
+        self.chia.count_failure(self.function, &error);
         let error = error.in_function(self.function);
-        self.chia.log().fail(entry, &error);
+        self.chia.log().fail(entry, &error, Vec::new());
         error
     }
 

@@ -13,6 +13,7 @@ use chia_services::codec::{self, Value};
 
 use super::Chia;
 use crate::envelope::Reply;
+use crate::failure::FailureReport;
 use crate::outcome::Outcome;
 use crate::record::Entry;
 use crate::registry::{IntoArg, Slot};
@@ -36,6 +37,7 @@ struct Dispatched {
     function: Option<&'static str>,
     object: ObjectRef,
     entry: Entry,
+    serial: u64,
     /// Set once the result was seen; a failed call has none.
     outcome: OnceLock<Option<Outcome>>,
 }
@@ -46,9 +48,10 @@ impl<T> Handle<T> {
         function: Option<&'static str>,
         object: ObjectRef,
         entry: Entry,
+        serial: u64,
     ) -> Self {
         let outcome = OnceLock::new();
-        let call = Dispatched { chia, function, object, entry, outcome };
+        let call = Dispatched { chia, function, object, entry, serial, outcome };
         Self { call: Arc::new(call), waiting: Mutex::default() }
     }
 
@@ -150,9 +153,14 @@ impl Dispatched {
         if self.outcome.set(None).is_err() {
             return;
         }
-        self.chia.log().fail(self.entry, error);
+        let mut calls = Vec::new();
+        if let Some(report) = FailureReport::of(error, self.serial) {
+            self.chia.count_nested(&report.nested, &report.usage);
+            calls = report.calls;
+        }
+        self.chia.log().fail(self.entry, error, calls);
         if let Some(function) = self.function {
-            self.chia.count_failure(function);
+            self.chia.count_failure(function, error);
         }
     }
 }

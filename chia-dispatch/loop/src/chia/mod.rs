@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
+use chia_bypass::Usage;
 use chia_dispatch::backend::{ActorRef, Backend};
 use chia_dispatch::{Error, ErrorKind, ForeignRunner, Place, Result, TaskContext};
 use chia_services::codec::Value;
@@ -142,7 +143,7 @@ impl Chia {
     /// [`ErrorKind::Encode`], a lost backend, or no room for the value.
     pub async fn put<T: Value>(&self, value: &T) -> Result<Handle<T>> {
         let object = self.backend().put(chia_services::encode(value)?).await?;
-        Ok(Handle::new(self.clone(), None, object, Entry::default()))
+        Ok(Handle::new(self.clone(), None, object, Entry::default(), 0))
     }
 
     /// The backend that calls go to.
@@ -258,10 +259,15 @@ impl Chia {
 
     fn count_outcome(&self, function: &str, outcome: &Outcome) {
         self.warn_if_stale(function, outcome);
-        self.rules().bypass.add_usage(&outcome.usage);
         self.count(function, |tally| tally.count(outcome));
-        for (nested, tally) in &outcome.nested {
-            self.count(nested, |sum| sum.add(tally));
+        self.count_nested(&outcome.nested, &outcome.usage);
+    }
+
+    /// Counts what a task reports of the calls that it made.
+    fn count_nested(&self, nested: &BTreeMap<String, Tally>, usage: &Usage) {
+        self.rules().bypass.add_usage(usage);
+        for (function, tally) in nested {
+            self.count(function, |sum| sum.add(tally));
         }
     }
 
@@ -278,8 +284,8 @@ impl Chia {
         }
     }
 
-    fn count_failure(&self, function: &str) {
-        self.count(function, |tally| tally.failed += 1);
+    fn count_failure(&self, function: &str, error: &Error) {
+        self.count(function, |tally| tally.count_failure(error));
     }
 
     fn lock_tallies(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Tally>> {

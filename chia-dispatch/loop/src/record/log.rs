@@ -83,13 +83,14 @@ impl CallLog {
         }
     }
 
-    /// Reports that a call failed.
-    pub(crate) fn fail(&self, entry: Entry, error: &Error) {
+    /// Reports that a call failed, with the calls that it made where the record is in another process.
+    pub(crate) fn fail(&self, entry: Entry, error: &Error, calls: Vec<NestedCall>) {
         match self {
-            Self::Record { record, .. } if entry.id > 0 => record.fail(entry, error),
+            Self::Record { record, .. } if entry.id > 0 => record.fail(entry, error, &calls),
             Self::Gathered(_) => {
                 let (ended, kind) = (SystemTime::now(), how(error.kind()).to_owned());
-                self.set_end(entry, NestedEnd::Failed { ended, kind, error: error.to_string() });
+                let error = error.to_string();
+                self.set_end(entry, NestedEnd::Failed { ended, kind, error, calls });
             }
             Self::Off | Self::Record { .. } => {}
         }

@@ -95,7 +95,10 @@ impl RunRecord {
         self.recorder.end(&self.line(entry, outcome, bytes, now));
     }
 
-    pub(super) fn fail(&self, entry: Entry, error: &Error) {
+    pub(super) fn fail(&self, entry: Entry, error: &Error, calls: &[NestedCall]) {
+        for nested in calls {
+            self.add(nested, entry.id);
+        }
         let end = CallEnd::new(entry.id, self.recorder.now_us(), how(error.kind()));
         self.recorder.end(&end.error(error.to_string()));
     }
@@ -151,7 +154,10 @@ impl RunRecord {
                 }
                 self.recorder.end_later(&self.line(entry, outcome, *bytes, self.since(*ended)));
             }
-            NestedEnd::Failed { ended, kind, error } => {
+            NestedEnd::Failed { ended, kind, error, calls } => {
+                for nested in calls {
+                    self.add(nested, entry.id);
+                }
                 let end = CallEnd::new(entry.id, self.since(*ended), kind);
                 self.recorder.end_later(&end.error(error.as_str()));
             }

@@ -13,10 +13,11 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chia_bypass::{Fingerprint, Usage};
-use chia_dispatch::{Actor, Error, ErrorKind, Host, Job, Result, TaskContext};
+use chia_dispatch::{Actor, Error, ErrorKind, Host, Job, Result, TaskContext, guarded};
 
 use crate::chia::{Chia, current, run};
 use crate::envelope::{Action, Envelope, Reply};
+use crate::failure::FailureReport;
 use crate::outcome::{CacheWrite, Outcome, Source};
 use crate::registry::{Call, Encoded, ErasedCall, Registry, Site, Worth};
 use crate::state::ProcessState;
@@ -83,9 +84,12 @@ impl Host for Worker {
         let envelope = Envelope::decode(&job.payload)?;
         let args = envelope.arguments(&job.payload, job.args)?;
         let (registry, state) = (self.registry.clone(), Arc::clone(&self.state));
-        let chia = Chia::in_task(registry, state, rules, context, envelope.call);
+        let (call, serial) = (envelope.call, envelope.serial);
+        let chia = Chia::in_task(registry, state, rules, context, call);
         let task = Running::new(&job.entry, envelope, args, chia.clone())?;
-        current::scope(chia, task.run()).await
+        // A panic is caught here, so that it takes the report along as well.
+        let run = guarded(|| current::scope(chia.clone(), task.run())).await;
+        run.map_err(|error| FailureReport::attach(&chia, serial, error))
     }
 
     async fn actor(&self, kind: &str, init: Bytes, context: TaskContext) -> Result<Box<dyn Actor>> {

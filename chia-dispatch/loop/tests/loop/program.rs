@@ -38,6 +38,12 @@ fn fail(message: String) -> Result<i64, String> {
 
 pub(crate) static FAIL: Function<(String,), i64> = Function::new("fail", &fail);
 
+async fn sleeps() {
+    std::future::pending().await
+}
+
+pub(crate) static SLEEPS: Function<(), ()> = Function::new("sleeps", &sleeps);
+
 fn boom() -> i64 {
     panic!("kaboom")
 }
@@ -129,6 +135,7 @@ pub(crate) fn registry() -> Registry {
         .function(&FRESH)
         .function(&FAIL)
         .function(&BOOM)
+        .function(&SLEEPS)
         .function(&BYTES)
         .function(&TEXT)
         .function(&OUTER)

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use chia_loop::{CacheOptions, Chia, Function, Registry};
+use chia_loop::{CacheOptions, Chia, ErrorKind, Function, Registry};
 
-use crate::program::{ADD, FAIL, FORTY_TWO, with_rules};
+use crate::program::{ADD, FAIL, FORTY_TWO, SLEEPS, builder, with_rules};
 
 fn slow(value: i64) -> i64 {
     std::thread::sleep(Duration::from_millis(30));
@@ -31,7 +31,7 @@ async fn the_summary_tells_the_time_that_replays_saved() {
     }
     let tally = chia.summary().functions["slow"];
     assert_eq!((tally.calls, tally.ran, tally.replayed), (3, 1, 2));
-    assert_eq!((tally.written, tally.refreshed), (1, 2));
+    assert_eq!((tally.written, tally.refreshed), (1, 0), "a replay writes nothing");
     assert!(tally.saved >= 2 * Duration::from_millis(30), "{:?}", tally.saved);
     assert!(tally.spent >= Duration::from_millis(30), "{:?}", tally.spent);
 }
@@ -50,4 +50,19 @@ async fn the_summary_prints_a_row_a_function_and_serialises() {
     assert_eq!(json["functions"]["add"]["provided"], 1);
     assert_eq!(json["functions"]["fail"]["failed"], 1);
     assert_eq!(summary.total().calls, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_call_is_counted_as_cancelled_and_did_not_fail() {
+    let chia = builder().start().await.unwrap();
+    let busy = [(); 3].map(|()| chia.call(&SLEEPS, ()));
+    let [first, second, queued] = busy.map(|call| async { call.dispatch().await.unwrap() });
+    let handles = [first.await, second.await, queued.await];
+    for handle in &handles {
+        handle.cancel().await.unwrap();
+        assert_eq!(handle.get().await.unwrap_err().kind(), ErrorKind::Cancelled);
+    }
+    let tally = chia.summary().functions["sleeps"];
+    assert_eq!((tally.calls, tally.cancelled, tally.failed), (3, 3, 0));
+    assert!(chia.summary().to_string().contains("cancelled"), "{}", chia.summary());
 }
