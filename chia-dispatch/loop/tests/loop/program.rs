@@ -39,7 +39,7 @@ fn fail(message: String) -> Result<i64, String> {
 pub(crate) static FAIL: Function<(String,), i64> = Function::new("fail", &fail);
 
 async fn sleeps() {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 pub(crate) static SLEEPS: Function<(), ()> = Function::new("sleeps", &sleeps);

@@ -55,9 +55,10 @@ async fn the_summary_prints_a_row_a_function_and_serialises() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_call_is_counted_as_cancelled_and_did_not_fail() {
     let chia = builder().start().await.unwrap();
-    let busy = [(); 3].map(|()| chia.call(&SLEEPS, ()));
-    let [first, second, queued] = busy.map(|call| async { call.dispatch().await.unwrap() });
-    let handles = [first.await, second.await, queued.await];
+    let mut handles = Vec::new();
+    for _ in 0..3 {
+        handles.push(chia.call(&SLEEPS, ()).dispatch().await.unwrap());
+    }
     for handle in &handles {
         handle.cancel().await.unwrap();
         assert_eq!(handle.get().await.unwrap_err().kind(), ErrorKind::Cancelled);
