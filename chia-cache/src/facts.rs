@@ -67,6 +67,25 @@ pub struct NewEntry {
     pub(crate) provenance: Provenance,
     pub(crate) ttl: Option<Duration>,
     pub(crate) pinned: bool,
+    pub(crate) created: Option<SystemTime>,
+}
+
+impl From<Facts> for NewEntry {
+    /// An entry with these facts, for a copy of the value in another store. The copy has the age of the
+    /// original and expires when it does. When it was last read is not copied.
+    fn from(facts: Facts) -> Self {
+        let lives = |expires: SystemTime| expires.duration_since(facts.created).unwrap_or_default();
+        Self {
+            function: facts.function,
+            origin: facts.origin,
+            compute_time: facts.compute_time,
+            codec: facts.codec,
+            provenance: facts.provenance,
+            ttl: facts.expires.map(lives),
+            pinned: facts.pinned,
+            created: Some(facts.created),
+        }
+    }
 }
 
 impl NewEntry {
@@ -80,6 +99,7 @@ impl NewEntry {
             provenance: Provenance::default(),
             ttl: None,
             pinned: false,
+            created: None,
         }
     }
 
@@ -148,6 +168,12 @@ impl NewEntry {
     /// Whether the entry is pinned: never evicted to make room.
     pub fn pinned(mut self, pinned: bool) -> Self {
         self.pinned = pinned;
+        self
+    }
+
+    /// When the value was computed, if that was before it is written: for copies of older results.
+    pub fn created(mut self, at: SystemTime) -> Self {
+        self.created = Some(at);
         self
     }
 

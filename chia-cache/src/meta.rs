@@ -95,7 +95,7 @@ impl Meta {
         place: Place,
     ) -> Self {
         let provenance = &entry.provenance;
-        let created = now();
+        let created = entry.created.map_or_else(now, millis);
         Self {
             function: entry.function.clone(),
             origin: entry.origin,
@@ -182,7 +182,11 @@ pub(crate) fn checksum(value: &[u8]) -> Checksum {
 
 /// Milliseconds since 1970.
 pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    millis(SystemTime::now())
+}
+
+fn millis(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 fn time(millis: u64) -> SystemTime {

@@ -1,5 +1,6 @@
 //! Looking at a store without changing it.
 
+use std::io::ErrorKind::NotFound;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -10,6 +11,7 @@ use crate::facts::{Entry, Facts};
 use crate::io::{Disk, Io, Open, Overlay, read_exact_at};
 use crate::options::Options;
 use crate::paths::Paths;
+use crate::pickle::Head;
 use crate::report::OpenReport;
 use crate::stats::Stats;
 use crate::store::Store;
@@ -39,7 +41,8 @@ struct Snapshot {
 }
 
 impl Store {
-    /// Opens the store in `dir` to look at it, whether or not it has an owner.
+    /// Opens the store in `dir` to look at it, whether or not it has an owner. A directory of `*.pkl` files
+    /// of the Python original is a store as well.
     ///
     /// # Errors
     /// When there is no store in the directory, it was written by a later version, it cannot be read, or
@@ -169,11 +172,29 @@ fn busy(dir: &Path) -> Error {
     Error::new(ErrorKind::Busy, "read", dir)
 }
 
+/// Whether there is a `*.pkl` file of an entry: in a directory of the Python original, or a store that
+/// lost its index.
+fn has_entries(dir: &Path) -> Result<bool> {
+    let fail = |e| Error::io("open", dir, e);
+    for file in std::fs::read_dir(dir).map_err(fail)? {
+        let path = file.map_err(fail)?.path();
+        let entry = path.extension().is_some_and(|end| end == "pkl") && path.is_file();
+        if entry && std::fs::File::open(&path).is_ok_and(|file| Head::read(file).is_ok()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The start of the index. As long as it stays the same, nothing that the index refers to was overwritten.
 fn head(dir: &Path) -> Result<Vec<u8>> {
     let path = Paths::new(dir.to_owned()).index;
     let fail = |e| Error::io("open", &path, e);
-    std::fs::metadata(&path).map_err(fail)?;
+    match std::fs::metadata(&path) {
+        // Its entries are known by their files alone.
+        Err(e) if e.kind() == NotFound && has_entries(dir)? => return Ok(Vec::new()),
+        found => drop(found.map_err(fail)?),
+    }
     let io = Disk::new().rooted(dir).map_err(fail)?;
     let file = io.open(&path, Open::Read).map_err(fail)?;
     let mut head = vec![0; file.len().map_err(fail)?.min(INDEX_HEAD) as usize];

@@ -71,3 +71,19 @@ fn r15_long_facts_count_against_the_budget_and_too_long_ones_are_refused() {
     let entry = NewEntry::new(Origin::Real).function("f".repeat(MAX_FACTS_LEN + 1));
     assert_eq!(store.write("b", "v", &entry).unwrap_err().kind(), &ErrorKind::Facts);
 }
+
+#[test]
+fn r26_a_copy_keeps_every_fact_of_the_original() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let open = |dir: &tempfile::TempDir| {
+        Store::open(dir.path(), Options::new(ByteSize::new(1 << 20))).unwrap()
+    };
+    let (from, to) = (open(&from), open(&to));
+    let old = std::time::SystemTime::now() - Duration::from_secs(86_400);
+    let ttl = Duration::from_secs(10 * 86_400);
+    from.write("t", b"value", &entry().created(old).ttl(ttl).pinned(true)).unwrap();
+    let original = from.facts("t").unwrap().unwrap();
+    assert!(original.created <= old && original.expires.is_some() && original.pinned);
+    to.write("t", b"value", &original.clone().into()).unwrap();
+    assert_eq!(to.facts("t").unwrap().unwrap(), original);
+}

@@ -69,10 +69,14 @@ pub(crate) enum Command {
         sort: Sort,
     },
     /// Shows all facts of an entry.
-    #[command(after_help = "Example: chia-cache show iter1_call0 --json")]
+    #[command(after_help = "Example: chia-cache show iter1_call0 --value")]
     Show {
         /// The tag.
         tag: String,
+        /// Show the value too, up to 4,000 characters, as Python writes it. Nothing of it is executed:
+        /// an object is shown by the name of its class and what it is built from.
+        #[arg(long)]
+        value: bool,
     },
     /// Shows what the cache holds.
     #[command(after_help = "Example: chia-cache stats")]
@@ -116,6 +120,34 @@ pub(crate) enum Command {
         /// Allow more than a tenth of the entries to go.
         #[arg(long)]
         allow_shrink: bool,
+    },
+    /// Copies entries with all their facts into a new directory, for another machine or for keeping.
+    ///
+    /// The directory is itself a cache: every command looks into it, a loop opens it, `import` merges it
+    /// into another. It holds values, tags, functions, ages, compute times, versions, fingerprints of
+    /// arguments, labels and pins; not what was last read when, nor the records of runs.
+    #[command(after_help = "Example: chia-cache export golden 'golden_*'")]
+    Export {
+        /// The directory to create; it must not be there, or be empty.
+        path: PathBuf,
+        /// Which tags: `*` is any text, `?` any one character.
+        #[arg(default_value = "*")]
+        pattern: String,
+        /// Make every entry a `*.pkl` file, which the Python original reads as well.
+        #[arg(long)]
+        pickles: bool,
+    },
+    /// Merges an export, another cache, or a directory of `*.pkl` files of the Python original.
+    ///
+    /// An entry whose tag holds another value here is a conflict: it is reported, and the value here
+    /// stays, unless --replace is given.
+    #[command(after_help = "Example: chia-cache import golden --dir chia_cache")]
+    Import {
+        /// The directory to read.
+        path: PathBuf,
+        /// In a conflict take the imported value.
+        #[arg(long)]
+        replace: bool,
     },
     /// Lists the runs, the newest last.
     #[command(after_help = "Example: chia-cache runs --dir chia_cache")]

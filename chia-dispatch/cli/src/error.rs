@@ -28,6 +28,10 @@ pub(crate) enum Error {
     Ambiguous { wanted: String, candidates: String },
     #[error("{} holds no cache{}", dir.display(), if *exists { "" } else { ": there is no such directory" })]
     NoCache { dir: PathBuf, exists: bool },
+    #[error("{} is there already: name a directory that is not, or is empty", path.display())]
+    Exists { path: PathBuf },
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: io::Error },
     #[error("this would {what}: confirm with --yes")]
     NotConfirmed { what: String },
     #[error(transparent)]
@@ -47,7 +51,7 @@ impl Error {
         match self {
             // The reader has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::OK,
-            Self::NotConfirmed { .. } => exit::USAGE,
+            Self::NotConfirmed { .. } | Self::Exists { .. } => exit::USAGE,
             Self::Cache(error) if matches!(error.kind(), chia_cache::ErrorKind::Locked { .. }) => {
                 exit::OWNED
             }
@@ -63,7 +67,11 @@ impl Error {
                 exit::NOT_FOUND
             }
             Self::Ambiguous { .. } => exit::USAGE,
-            Self::Cache(_) | Self::Record(_) | Self::Write { .. } | Self::Output(_) => exit::FAILED,
+            Self::Cache(_)
+            | Self::Record(_)
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Output(_) => exit::FAILED,
         }
     }
 

@@ -5,11 +5,13 @@ mod cache;
 mod diff;
 mod error;
 mod output;
+mod progress;
 mod report;
 mod run;
 mod runs;
 mod text;
 mod trace;
+mod value;
 mod why;
 
 pub use error::exit;

@@ -41,7 +41,7 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> u8 {
 fn execute(args: &Args, out: &mut Output) -> Result<bool> {
     match &args.command {
         Command::Ls { pattern, sort } => cache::list(args, pattern, *sort, out),
-        Command::Show { tag } => cache::show(args, tag, out),
+        Command::Show { tag, value } => cache::show(args, tag, *value, out),
         Command::Stats => cache::stats(args, out),
         Command::Du => cache::usage(args, out),
         Command::Verify => cache::verify(args, out),
@@ -50,6 +50,10 @@ fn execute(args: &Args, out: &mut Output) -> Result<bool> {
         Command::Unpin { pattern } => cache::pin(args, pattern, false, out),
         Command::Clear { yes } => cache::clear(args, *yes, out),
         Command::Resize { size, allow_shrink } => cache::resize(args, *size, *allow_shrink, out),
+        Command::Export { path, pattern, pickles } => {
+            cache::export(args, path, pattern, *pickles, out)
+        }
+        Command::Import { path, replace } => cache::import(args, path, *replace, out),
         Command::Runs => runs::show(args, out),
         Command::Why { tag } => why::show(args, tag, out),
         Command::Report { run, output } => {

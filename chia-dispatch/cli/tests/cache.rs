@@ -181,3 +181,104 @@ fn r34_verify_finds_damage_and_leaves_it() {
     );
     assert_eq!(state(dir.path()), before);
 }
+
+/// All tags with their facts, but for when they were last read.
+fn facts(dir: &Path) -> Vec<serde_json::Value> {
+    let all = said(&tool(dir, &["ls", "--json"]));
+    let parse = |line: &str| {
+        let mut facts: serde_json::Value = serde_json::from_str(line).unwrap();
+        facts.as_object_mut().unwrap().remove("last_read");
+        facts
+    };
+    all.lines().map(parse).collect()
+}
+
+#[test]
+fn r34_an_export_holds_every_fact_and_merges_into_another_cache() {
+    let root = tempfile::tempdir().unwrap();
+    let [here, there, out] = ["here", "there", "out"].map(|name| root.path().join(name));
+    let store = open(&here);
+    fill(&store);
+    let labelled = NewEntry::new(Origin::Real).function("f").version("2").label("slack", "-3");
+    let labelled = labelled.argument(chia_cache::Fingerprint::new(5, 9).name("seed"));
+    store.write("labelled", b"12", &labelled.pinned(true).ttl(Duration::from_secs(900))).unwrap();
+    let path = out.to_str().unwrap();
+    let done = tool(&here, &["export", path]);
+    assert!(done.status.success(), "{}", said(&done));
+    assert!(said(&done).contains("42 entries"), "{}", said(&done));
+    assert_eq!(facts(&out), facts(&here));
+    let again = tool(&here, &["export", path]);
+    assert_eq!(again.status.code(), Some(2), "an export never goes into what is there");
+
+    let other = open(&there);
+    other.write("iter0_call0", [8; 10], &NewEntry::new(Origin::Real).function("mine")).unwrap();
+    other.write("iter0_call1", [7; 100], &NewEntry::new(Origin::Real)).unwrap();
+    other.close().unwrap();
+    let merged = tool(&there, &["import", path]);
+    let text = said(&merged);
+    assert_eq!(merged.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("40 entries imported, 1 were there, 1 in conflict (0 replaced)"),
+        "{text}"
+    );
+    assert!(text.contains("iter0_call0: mine (10 B"), "{text}");
+    let there_now = facts(&there);
+    assert_eq!(there_now.len(), 42);
+    assert_eq!(there_now.last().unwrap()["tag"], "odd\u{1b}[31m");
+    let find = |all: &[serde_json::Value], tag: &str| {
+        all.iter().find(|facts| facts["tag"] == tag).cloned().unwrap()
+    };
+    assert_eq!(find(&there_now, "labelled"), find(&facts(&here), "labelled"));
+    assert_eq!(find(&there_now, "iter0_call0")["function"], "mine");
+
+    let replaced = tool(&there, &["import", path, "--replace", "--json"]);
+    assert!(replaced.status.success(), "{}", said(&replaced));
+    let last = said(&replaced).lines().last().unwrap().to_owned();
+    let counts: serde_json::Value = serde_json::from_str(&last).unwrap();
+    assert_eq!((&counts["same"], &counts["replaced"]), (&41.into(), &1.into()), "{last}");
+    assert_eq!(find(&facts(&there), "iter0_call0")["function"], "simulate");
+}
+
+#[test]
+fn r20_an_export_for_the_original_is_read_back_without_its_index() {
+    let root = tempfile::tempdir().unwrap();
+    let [here, there, out] = ["here", "there", "out"].map(|name| root.path().join(name));
+    let store = open(&here);
+    fill(&store);
+    let path = out.to_str().unwrap();
+    assert!(tool(&here, &["export", path, "iter1_*", "--pickles"]).status.success());
+    assert_eq!(facts(&out).len(), 10);
+    let pickles = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().path());
+    assert_eq!(pickles.filter(|path| path.extension().is_some_and(|end| end == "pkl")).count(), 10);
+    // The original knows nothing of the index, and may leave other files.
+    fs::remove_dir_all(out.join(".chia")).unwrap();
+    fs::write(out.join("other.pkl"), b"no pickle").unwrap();
+    let looked = state(&out);
+    open(&there).close().unwrap();
+    let merged = tool(&there, &["import", path]);
+    assert!(merged.status.success(), "{}", said(&merged));
+    assert!(said(&merged).contains("10 entries imported"), "{}", said(&merged));
+    assert_eq!(facts(&there), facts(&out), "facts travel in the files as well");
+    assert_eq!(state(&out), looked, "reading an export changes nothing");
+    let nothing = tool(&there, &["import", root.path().to_str().unwrap()]);
+    assert_eq!(nothing.status.code(), Some(3), "{}", said(&nothing));
+}
+
+#[test]
+fn r34_a_value_is_shown_without_being_executed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let evil = dir.path().join("executed");
+    let pickle = format!("cos\nsystem\n(S'touch {}'\ntR.", evil.display());
+    let entry = NewEntry::new(Origin::Real);
+    store.write("evil", pickle.as_bytes(), &entry).unwrap();
+    store.write("plain", b"\x80\x02}q\0U\x01aK\x01s.", &entry).unwrap();
+    store.write("raw", vec![b'x'; 10_000], &entry.clone().codec(chia_cache::Codec::Raw)).unwrap();
+    let shown = said(&tool(dir.path(), &["show", "evil", "--value"]));
+    assert!(shown.contains("<os.system>('touch "), "{shown}");
+    assert!(!evil.exists());
+    assert!(said(&tool(dir.path(), &["show", "plain", "--value"])).contains("{'a': 1}"));
+    let json = said(&tool(dir.path(), &["show", "raw", "--value", "--json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["value"].as_str().unwrap().chars().count(), 4_001);
+}

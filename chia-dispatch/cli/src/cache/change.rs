@@ -5,32 +5,19 @@ use std::time::Duration;
 
 use chia_cache::{ByteSize, Options, Store};
 
-use super::{glob, look};
+use super::holder::Holder;
+use super::look;
 use crate::args::Args;
 use crate::error::{Error, Result};
 use crate::output::Output;
 use crate::text;
 
-/// Owns the cache. No entry goes for want of room: the budget is the loop's affair.
-fn own(args: &Args) -> Result<Store> {
-    look::check(&args.dir)?;
-    let options = Options::new(ByteSize::new(u64::MAX)).lock_wait(Duration::ZERO);
-    Ok(Store::open(&args.dir, options)?)
-}
-
-/// The tags that match.
-fn matching(store: &Store, pattern: &str) -> Result<Vec<String>> {
-    let mut tags = store.keys()?;
-    tags.retain(|tag| glob::matches(pattern, tag));
-    Ok(tags)
-}
-
 /// `chia-cache rm PATTERN`; false if nothing matches.
 pub(crate) fn remove(args: &Args, pattern: &str, out: &mut Output) -> Result<bool> {
-    let store = own(args)?;
+    let store = Holder::open(args)?;
     let mut removed = 0u64;
-    for tag in matching(&store, pattern)? {
-        removed += u64::from(store.evict(&tag)?);
+    for tag in store.matching(pattern)? {
+        removed += u64::from(store.remove(&tag)?);
     }
     store.close()?;
     out.line(format!("{removed} entries removed"))?;
@@ -39,10 +26,10 @@ pub(crate) fn remove(args: &Args, pattern: &str, out: &mut Output) -> Result<boo
 
 /// `chia-cache pin PATTERN` and `unpin`; false if nothing matches.
 pub(crate) fn pin(args: &Args, pattern: &str, pinned: bool, out: &mut Output) -> Result<bool> {
-    let store = own(args)?;
+    let store = Holder::open(args)?;
     let mut changed = 0u64;
-    for tag in matching(&store, pattern)? {
-        changed += u64::from(if pinned { store.pin(&tag)? } else { store.unpin(&tag)? });
+    for tag in store.matching(pattern)? {
+        changed += u64::from(store.pin(&tag, pinned)?);
     }
     store.close()?;
     out.line(format!("{changed} entries {}", if pinned { "pinned" } else { "unpinned" }))?;
@@ -70,7 +57,7 @@ pub(crate) fn clear(args: &Args, yes: bool, out: &mut Output) -> Result<bool> {
             return Ok(false);
         }
     }
-    let store = own(args)?;
+    let store = Holder::open(args)?;
     let removed = store.clear()?;
     store.close()?;
     out.line(format!("{removed} entries removed"))?;

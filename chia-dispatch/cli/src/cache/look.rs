@@ -11,18 +11,25 @@ use crate::error::{Error, Result};
 const FIRST_PAGE: usize = 64;
 const PAGE: usize = 2_000;
 
-/// Opens the cache in `dir` beside its owner, if it has one.
+/// Opens the cache in `dir` beside its owner, if it has one. A directory that is no cache is an error.
 pub(super) fn open(dir: &Path) -> Result<ReadOnlyStore> {
-    check(dir)?;
-    Ok(Store::open_read_only(dir)?)
+    match Store::open_read_only(dir) {
+        Err(_) if !has_index(dir) => Err(no_cache(dir)),
+        opened => Ok(opened?),
+    }
 }
 
 /// A directory that is no cache is an error, never a new cache.
 pub(super) fn check(dir: &Path) -> Result<()> {
-    if dir.join(".chia").join("index.redb").is_file() {
-        return Ok(());
-    }
-    Err(Error::NoCache { dir: dir.to_owned(), exists: dir.is_dir() })
+    if has_index(dir) { Ok(()) } else { open(dir).map(drop) }
+}
+
+fn has_index(dir: &Path) -> bool {
+    dir.join(".chia").join("index.redb").is_file()
+}
+
+fn no_cache(dir: &Path) -> Error {
+    Error::NoCache { dir: dir.to_owned(), exists: dir.is_dir() }
 }
 
 /// Hands the entries that match to `each`, a page at a time, in the order of their tags.

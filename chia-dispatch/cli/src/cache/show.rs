@@ -1,27 +1,75 @@
 //! `show` and `stats`.
 
+use std::io::{self, Write};
+
+use chia_cache::{Facts, ReadOnlyStore};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::look;
 use crate::args::Args;
 use crate::error::Result;
 use crate::output::{Output, printable};
-use crate::text;
+use crate::{text, value};
 
-/// `chia-cache show TAG`; false if there is no such entry.
-pub(crate) fn show(args: &Args, tag: &str, out: &mut Output) -> Result<bool> {
+/// The most characters of a value that are printed.
+const LONGEST_VALUE: usize = 4_000;
+
+#[derive(Serialize)]
+struct WithValue<'a> {
+    #[serde(flatten)]
+    facts: &'a Facts,
+    /// The value as Python writes it, cut.
+    value: String,
+}
+
+/// `chia-cache show TAG`; false if there is no such entry, or its value is damaged.
+pub(crate) fn show(args: &Args, tag: &str, with_value: bool, out: &mut Output) -> Result<bool> {
     let store = look::open(&args.dir)?;
     let Some(facts) = store.facts(tag)? else {
         eprintln!("chia-cache: no entry has the tag `{}`", printable(tag));
         return Ok(false);
     };
-    if out.json {
-        out.object(&facts)?;
-        return Ok(true);
+    let value = if with_value { read(&store, &facts)? } else { None };
+    if with_value && value.is_none() {
+        eprintln!("chia-cache: the value is damaged");
     }
-    let facts = serde_json::to_value(&facts).map_err(std::io::Error::from)?;
-    lines("", &facts, out)?;
-    Ok(true)
+    let whole = value.is_some() == with_value;
+    match value {
+        Some(value) if out.json => out.object(&WithValue { facts: &facts, value })?,
+        None if out.json => out.object(&facts)?,
+        value => {
+            let facts = serde_json::to_value(&facts).map_err(std::io::Error::from)?;
+            lines("", &facts, out)?;
+            if let Some(value) = value {
+                out.line(format!("{:<18} {value}", "value"))?;
+            }
+        }
+    }
+    Ok(whole)
+}
+
+/// The value as text; `None` if it is damaged.
+fn read(store: &ReadOnlyStore, facts: &Facts) -> Result<Option<String>> {
+    let mut head = Head(Vec::new());
+    let found = store.read_into(&facts.tag, &mut head)?;
+    let text = || value::text(&head.0, facts.size, facts.codec, LONGEST_VALUE);
+    Ok(found.map(|_| text()))
+}
+
+/// Takes the first bytes of a value and lets the rest pass.
+struct Head(Vec<u8>);
+
+impl Write for Head {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = value::LONGEST_PICKLE.saturating_sub(self.0.len());
+        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A line a fact; what is unknown is left out.

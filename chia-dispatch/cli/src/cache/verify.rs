@@ -1,6 +1,6 @@
 //! `verify`: every checksum.
 
-use std::io::{self, IsTerminal, Write};
+use std::io;
 
 use serde::Serialize;
 
@@ -8,6 +8,7 @@ use super::look;
 use crate::args::Args;
 use crate::error::Result;
 use crate::output::{Output, Tone, printable};
+use crate::progress::Progress;
 use crate::text;
 
 #[derive(Serialize)]
@@ -20,9 +21,8 @@ struct Damaged<'a> {
 /// quarantines the entry.
 pub(crate) fn verify(args: &Args, out: &mut Output) -> Result<bool> {
     let store = look::open(&args.dir)?;
-    let live = io::stderr().is_terminal();
     let (mut entries, mut bytes, mut damaged) = (0u64, 0u64, 0u64);
-    let total = store.stats().bytes;
+    let progress = Progress::new("verified", store.stats().bytes);
     look::pages(&store, "*", |page| {
         for facts in page {
             let damage = match store.read_into(&facts.tag, &mut io::sink()) {
@@ -46,16 +46,10 @@ pub(crate) fn verify(args: &Args, out: &mut Output) -> Result<bool> {
                 }
             }
         }
-        if live {
-            let share = (bytes * 100).checked_div(total).map_or(100, |share| share.min(100));
-            // A reader that went away is no reason to stop.
-            let _ = write!(io::stderr(), "\r{share:3} %  {}\x1b[K", text::bytes(bytes));
-        }
+        progress.show(bytes);
         Ok(())
     })?;
-    if live {
-        let _ = write!(io::stderr(), "\r\x1b[K");
-    }
+    drop(progress);
     if !out.json {
         out.line(format!("{entries} entries, {}, {damaged} damaged", text::bytes(bytes)))?;
     }
