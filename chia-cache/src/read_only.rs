@@ -190,10 +190,10 @@ fn has_entries(dir: &Path) -> Result<bool> {
 fn head(dir: &Path) -> Result<Vec<u8>> {
     let path = Paths::new(dir.to_owned()).index;
     let fail = |e| Error::io("open", &path, e);
-    match std::fs::metadata(&path) {
-        // Its entries are known by their files alone.
-        Err(e) if e.kind() == NotFound && has_entries(dir)? => return Ok(Vec::new()),
-        found => drop(found.map_err(fail)?),
+    if let Err(e) = std::fs::metadata(&path) {
+        // Without an index the entries are known by their files alone.
+        let by_files = e.kind() == NotFound && has_entries(dir)?;
+        return if by_files { Ok(Vec::new()) } else { Err(fail(e)) };
     }
     let io = Disk::new().rooted(dir).map_err(fail)?;
     let file = io.open(&path, Open::Read).map_err(fail)?;

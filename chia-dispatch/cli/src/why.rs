@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chia_cache::ReplayMiss;
 use chia_record::{Call, Run, list};
 use serde::Serialize;
 
@@ -26,7 +27,8 @@ struct Row {
 /// `chia-cache why TAG`; false if no run called it.
 pub(crate) fn show(args: &Args, tag: &str, out: &mut Output) -> Result<bool> {
     let mut rows = Vec::new();
-    let mut before: BTreeMap<String, Call> = BTreeMap::new();
+    // The call before of each function, and its run.
+    let mut before: BTreeMap<String, (Call, String)> = BTreeMap::new();
     for record in list(&runs::folder(args))? {
         let run = match Run::read(&record.path) {
             Ok(run) => run,
@@ -36,17 +38,18 @@ pub(crate) fn show(args: &Args, tag: &str, out: &mut Output) -> Result<bool> {
             }
         };
         for call in run.calls.iter().filter(|call| call.tag.as_deref() == Some(tag)) {
-            let differs = before.get(&call.function).map(|old| differences(old, call));
+            let old = before.get(&call.function);
+            let differs = old.map(|(old, _)| differences(old, call));
             rows.push(Row {
                 run: run.header.id.clone(),
                 started: run.header.started.clone(),
                 function: call.function.clone(),
                 outcome: call.outcome.clone().unwrap_or_else(|| "unknown".to_owned()),
-                why: cause(before.get(&call.function), call),
+                why: cause(old, call),
                 differs: differs.unwrap_or_default(),
                 took_us: call.took_us,
             });
-            before.insert(call.function.clone(), call.clone());
+            before.insert(call.function.clone(), (call.clone(), run.header.id.clone()));
         }
     }
     let found = !rows.is_empty();
@@ -81,7 +84,7 @@ fn cells(row: &Row) -> Vec<Cell> {
 }
 
 /// Why the call went as it did.
-fn cause(before: Option<&Call>, call: &Call) -> String {
+fn cause(before: Option<&(Call, String)>, call: &Call) -> String {
     let mut causes = Vec::new();
     causes.extend(call.error.clone());
     causes.extend(call.miss.clone());
@@ -92,13 +95,26 @@ fn cause(before: Option<&Call>, call: &Call) -> String {
             None => call.reason.replace('_', " "),
         });
     }
-    let unwritten = before.and_then(|old| old.write.as_deref());
-    if call.outcome.as_deref() == Some("ran")
-        && let Some(write @ ("failed" | "too_large" | "suspended")) = unwritten
-    {
-        causes.push(format!("the result before was not written ({})", write.replace('_', " ")));
+    if call.outcome.as_deref() == Some("ran") {
+        causes.extend(before.and_then(|(old, run)| lost(old, run, call)));
     }
     causes.join("; ")
+}
+
+/// What became of the result of the call before, if this one did not find it.
+fn lost(old: &Call, run: &str, new: &Call) -> Option<String> {
+    let absent =
+        new.miss.as_ref().is_some_and(|miss| miss.ends_with(&ReplayMiss::Absent.to_string()));
+    match old.write.as_deref() {
+        Some(write @ ("failed" | "too_large" | "suspended" | "rejected")) => {
+            let write = write.replace('_', " ");
+            Some(format!("the result before was not written ({write})"))
+        }
+        Some("stored" | "refreshed") if absent => Some(format!(
+            "the result of run {run} is gone: evicted to make room, removed or expired"
+        )),
+        _ => None,
+    }
 }
 
 /// What differs between two calls of one function with one tag.

@@ -5,9 +5,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use chia_cache::{ByteSize, NewEntry, Options, Origin, Store};
+
+mod common;
+
+use common::state;
 
 fn tool(dir: &Path, args: &[&str]) -> Output {
     let tool = env!("CARGO_BIN_EXE_chia-cache");
@@ -34,23 +38,6 @@ fn fill(store: &Store) {
     store.write("odd\x1b[31m", b"x", &NewEntry::new(Origin::Manual)).unwrap();
 }
 
-/// Names, times, sizes and bytes of all files below.
-fn state(dir: &Path) -> Vec<(String, SystemTime, Vec<u8>)> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        let modified = fs::metadata(&path).unwrap().modified().unwrap();
-        if path.is_dir() {
-            all.push((path.display().to_string(), modified, Vec::new()));
-            all.extend(state(&path));
-        } else {
-            all.push((path.display().to_string(), modified, fs::read(&path).unwrap()));
-        }
-    }
-    all.sort();
-    all
-}
-
 const LOOKS: [&[&str]; 8] = [
     &["ls"],
     &["ls", "iter1_*", "--sort", "size"],
@@ -61,24 +48,6 @@ const LOOKS: [&[&str]; 8] = [
     &["du"],
     &["verify"],
 ];
-
-#[test]
-fn r34_looking_changes_no_byte_with_and_without_an_owner() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    fill(&store);
-    for owned in [true, false] {
-        if !owned {
-            store.clone().close().unwrap();
-        }
-        let before = state(dir.path());
-        for args in LOOKS {
-            let out = tool(dir.path(), args);
-            assert!(out.status.code().unwrap() <= 1, "{args:?}: {}", said(&out));
-        }
-        assert_eq!(state(dir.path()), before, "owned: {owned}");
-    }
-}
 
 #[test]
 fn r34_entries_are_listed_shown_and_summed() {

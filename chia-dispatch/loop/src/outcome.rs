@@ -177,6 +177,7 @@ impl Tally {
 pub(crate) struct NestedCall {
     pub(crate) function: String,
     pub(crate) tag: Option<String>,
+    pub(crate) version: Option<String>,
     pub(crate) decision: String,
     pub(crate) reason: String,
     pub(crate) rule: Option<String>,

@@ -57,13 +57,13 @@ impl<'a> Machine<'a> {
             b'2' => self.stack.last().copied().map(|top| self.stack.push(top)),
             b'p' | b'q' | b'r' | 0x94 | b'g' | b'h' | b'j' => self.memory(opcode)?,
             b'a' | b'e' | 0x90 | b's' | b'u' | b'b' => self.fill(opcode),
-            _ => match self.scalar(opcode)? {
-                Some(node) => Some(self.push(node)),
-                None => {
-                    let node = self.collection(opcode, at)?;
-                    node.map(|node| self.push(node))
-                }
-            },
+            _ => {
+                let node = match self.scalar(opcode)? {
+                    None => self.collection(opcode, at)?,
+                    found => found,
+                };
+                node.map(|node| self.push(node))
+            }
         };
         done.ok_or(DecodeError::Misplaced { opcode, at })
     }

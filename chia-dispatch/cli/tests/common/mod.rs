@@ -1,8 +1,12 @@
-//! A run to show: three nodes, replays, misses, waits, failures, nested and repeated calls.
+//! A run to show: three nodes, replays, misses, waits, failures, nested and repeated calls. And the state
+//! of a directory.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use chia_record::{CallEnd, CallLeft, CallStart, NodeInfo, Recorder, RuleInfo, RunHeader};
 
@@ -73,4 +77,21 @@ fn call(recorder: &Recorder, at: u64) {
         ("summarise", 10) => recorder.end_later(&end("provider", 700)),
         _ => recorder.end_later(&end("ran", took)),
     }
+}
+
+/// Names, times, sizes and bytes of all files below.
+pub(crate) fn state(dir: &Path) -> Vec<(String, SystemTime, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let modified = fs::metadata(&path).unwrap().modified().unwrap();
+        if path.is_dir() {
+            all.push((path.display().to_string(), modified, Vec::new()));
+            all.extend(state(&path));
+        } else {
+            all.push((path.display().to_string(), modified, fs::read(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
 }

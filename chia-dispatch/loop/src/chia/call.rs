@@ -139,11 +139,13 @@ impl<R: Value> Call<R> {
         } = self;
         chia.count(function, |tally| tally.calls += 1);
         let rules = chia.rules();
+        let known = chia.registry().find_function(function);
         let site = CallSite {
             chia: &chia,
             rules: &rules,
             function,
             tag: tag.as_deref(),
+            version: known.as_ref().ok().and_then(|known| known.identity.version),
             auto_tag: self.auto_tag || rules.makes_tags(function),
             fresh: self.fresh,
         };
@@ -152,7 +154,6 @@ impl<R: Value> Call<R> {
             site.failed(entry, error)
         };
         // A worker has what its driver has: it would fail there too, after its wait for a node.
-        let known = chia.registry().find_function(function).map(drop);
         let args = known.and(args).map_err(|error| refused(error, &[]))?;
         let decided = match site.decide(&args).await {
             Ok(decided) => decided,
@@ -199,6 +200,7 @@ struct CallSite<'a> {
     rules: &'a Rules,
     function: &'a str,
     tag: Option<&'a str>,
+    version: Option<&'static str>,
     auto_tag: bool,
     fresh: bool,
 }
@@ -218,6 +220,7 @@ impl CallSite<'_> {
         self.chia.log().begin(&Request {
             function: self.function,
             tag: self.tag,
+            version: self.version,
             decided: decided.map(|decided| (decided.action, decided.gate)),
             rule: decided.and_then(|decided| decided.rule.clone()),
             args,

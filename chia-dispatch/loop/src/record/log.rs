@@ -29,6 +29,8 @@ pub(crate) enum CallLog {
 pub(crate) struct Request<'a> {
     pub(crate) function: &'a str,
     pub(crate) tag: Option<&'a str>,
+    /// The version that the function declares.
+    pub(crate) version: Option<&'a str>,
     /// The action and the gate that led to it; `None` if the decision failed.
     pub(crate) decided: Option<(Action, Gate)>,
     pub(crate) rule: Option<chia_config::Location>,

@@ -10,6 +10,7 @@ impl NestedCall {
         Self {
             function: request.function.to_owned(),
             tag: request.tag.map(str::to_owned),
+            version: request.version.map(str::to_owned),
             decision: request.decision().to_owned(),
             reason: request.reason(),
             rule: request.rule.as_ref().map(ToString::to_string),

@@ -74,6 +74,9 @@ impl RunRecord {
         if let Some(tag) = request.tag {
             start = start.tag(tag);
         }
+        if let Some(version) = request.version {
+            start = start.version(version);
+        }
         if let Some(rule) = &request.rule {
             start = start.rule(rule.to_string());
         }
@@ -136,6 +139,9 @@ impl RunRecord {
             .args(call.args.iter().copied());
         if let Some(tag) = &call.tag {
             start = start.tag(tag);
+        }
+        if let Some(version) = &call.version {
+            start = start.version(version.as_str());
         }
         if let Some(rule) = &call.rule {
             start = start.rule(rule.as_str());
