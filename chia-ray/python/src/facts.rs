@@ -1,34 +1,11 @@
 //! What the store knows of entries, as Python dictionaries.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use chia_cache::{Facts, NewEntry, Origin, Stats, Written};
-use pyo3::exceptions::PyValueError;
+use chia_cache::{Facts, Stats, Written};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-
-/// The facts that go with a new value.
-pub(crate) fn new_entry(
-    origin: &str,
-    function: Option<String>,
-    compute_seconds: Option<f64>,
-) -> PyResult<NewEntry> {
-    let origin = match origin {
-        "real" => Origin::Real,
-        "manual" => Origin::Manual,
-        "provider" => Origin::Provider,
-        "file" => Origin::File,
-        _ => return Err(PyValueError::new_err(format!("`{origin}` is no origin of a value"))),
-    };
-    let mut entry = NewEntry::new(origin);
-    if let Some(function) = function {
-        entry = entry.function(function);
-    }
-    if let Some(seconds) = compute_seconds {
-        entry = entry.compute_time(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    }
-    Ok(entry)
-}
 
 /// What a write did, in one word.
 pub(crate) fn written(written: Written) -> &'static str {
@@ -53,6 +30,13 @@ pub(crate) fn facts<'py>(py: Python<'py>, facts: &Facts) -> PyResult<Bound<'py, 
     dict.set_item("created", seconds(facts.created))?;
     dict.set_item("last_read", facts.last_read.map(seconds))?;
     dict.set_item("compute_seconds", facts.compute_time.map(|time| time.as_secs_f64()))?;
+    let provenance = &facts.provenance;
+    dict.set_item("version", &provenance.version)?;
+    dict.set_item("run", &provenance.run)?;
+    dict.set_item("labels", provenance.labels.iter().cloned().collect::<HashMap<_, _>>())?;
+    let arguments = provenance.arguments.iter();
+    let shown = arguments.map(|one| (one.name.clone(), one.repr.clone(), one.hash.to_string()));
+    dict.set_item("arguments", shown.collect::<Vec<_>>())?;
     Ok(dict)
 }
 

@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod actor;
+mod decision;
+mod entry;
 mod error;
 mod facts;
 mod files;
+mod fingerprint;
 mod line;
 mod pieces;
 mod rules;
@@ -23,7 +26,13 @@ mod native {
     #[pymodule_export]
     use crate::line::Line;
     #[pymodule_export]
-    use crate::rules::{Decision, Rules};
+    use crate::decision::{Decision, Explained};
+    #[pymodule_export]
+    use crate::entry::new_entry;
+    #[pymodule_export]
+    use crate::fingerprint::{Fingerprint, digest};
+    #[pymodule_export]
+    use crate::rules::Rules;
     #[pymodule_export]
     use crate::size::parse_size;
     #[pymodule_export]

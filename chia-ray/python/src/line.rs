@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use chia_services::{CacheLine, Door};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 
+use crate::entry::unpack_entry;
 use crate::pieces::Pieces;
+use crate::store::{Found, found};
 use crate::{error, facts};
 
 /// The direct way through the door that a cache's actor told, for all threads of a process.
@@ -44,18 +45,17 @@ impl Line {
         Ok(())
     }
 
-    /// Keeps a value, given as buffers that belong together, with its origin, its function and the
-    /// seconds that it took. Returns what was done, in one word.
+    /// Writes a value, given as buffers that belong together, with its packed entry. Returns what was
+    /// done, in one word.
     fn write(
         &self,
         py: Python<'_>,
         patience: f64,
         tag: &str,
         value: Vec<Bound<'_, PyAny>>,
-        made: (String, Option<String>, Option<f64>),
+        entry: &[u8],
     ) -> PyResult<&'static str> {
-        let (origin, function, seconds) = made;
-        let entry = facts::new_entry(&origin, function, seconds)?;
+        let entry = unpack_entry(entry)?;
         let pieces = Pieces::new(&value)?;
         let length = pieces.len() as u64;
         let send = |to: &mut dyn io::Write| pieces.write_to(to);
@@ -63,15 +63,30 @@ impl Line {
             .map(facts::written)
     }
 
-    /// The value under a tag, or `None`. It counts as used.
+    /// The value under a tag with its packed facts, or `None`. It counts as used.
     fn read<'py>(
         &self,
         py: Python<'py>,
         patience: f64,
         tag: &str,
-    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let found = self.ask(py, patience, |line, patience| line.read(tag, patience))?;
-        Ok(found.map(|(value, _)| PyBytes::new(py, &value)))
+    ) -> PyResult<Option<Found<'py>>> {
+        let entry = self.ask(py, patience, |line, patience| line.read(tag, patience))?;
+        entry.map(|(value, facts)| found(py, &value, &facts)).transpose()
+    }
+
+    /// As `read`, with the packed facts of the entry, if it may stand for a computation of `function`;
+    /// otherwise why not.
+    fn replay<'py>(
+        &self,
+        py: Python<'py>,
+        patience: f64,
+        tag: &str,
+        function: &str,
+    ) -> PyResult<(Option<Found<'py>>, Option<String>)> {
+        match self.ask(py, patience, |line, patience| line.replay(tag, function, patience))? {
+            Ok((value, facts)) => Ok((Some(found(py, &value, &facts)?), None)),
+            Err(why) => Ok((None, Some(why))),
+        }
     }
 
     /// Whether there is a value under a tag. Does not count as use.

@@ -3,74 +3,106 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
-use chia_bypass::{Bypass, Gate, Reason, With};
-use chia_config::{BypassRule, CacheRule, Config, Diagnostic};
+use chia_bypass::{Answer, Bypass, CacheLook, Comparison, Digest, Freshness, Mode, RunSettings};
+use chia_config::{Argument, BypassRule, CacheRule, Check, Config, Diagnostic};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use serde::{Deserialize, Serialize};
 
-use crate::error;
+use crate::decision::{Decision, Explained};
+use crate::fingerprint::Fingerprint;
+use crate::{entry, error};
 
-type Callables = Bypass<Py<PyAny>, Py<PyAny>>;
+pub(crate) type Callables = Bypass<Py<PyAny>, Py<PyAny>>;
 
-/// The rules of a loop with its providers and conditions.
+/// The rules of a loop with its providers and conditions, for one run.
 #[pyclass(frozen, module = "chia_ray._native")]
 pub(crate) struct Rules {
     bypass: RwLock<Callables>,
+    check_by_default: bool,
+    run: String,
 }
 
-/// What becomes of one call.
-#[pyclass(frozen, get_all, module = "chia_ray._native")]
-pub(crate) struct Decision {
-    /// Whether the computation is replaced.
-    replaced: bool,
-    /// The provider that replaces it, if one does.
-    provider: Option<Py<PyAny>>,
-    /// The rule's file, for a provider, a condition, or as the value itself.
-    data: Option<PathBuf>,
-    /// The condition that has the last word; then nothing else is settled yet.
-    condition: Option<Py<PyAny>>,
-    /// Why, for people.
-    reason: String,
-    /// Whether the rules replace it, and nothing is there to replace it with.
-    unreplaced: bool,
-    /// Whether the user should be told so now.
-    notice: bool,
+/// Rules as they travel. Loops in Rust name these parts alike.
+#[derive(Serialize, Deserialize)]
+struct Packed<C> {
+    config: C,
+    settings: RunSettings,
+    check_by_default: bool,
+    run: String,
 }
 
 #[pymethods]
 impl Rules {
-    /// Rules from a YAML file, or none at all.
+    /// Rules from a YAML file, or none at all, for the run `run`: its mode, the pattern of tags to run
+    /// again, and the pattern of the first tag to run. The variables `CHIA_MODE`, `CHIA_RERUN` and
+    /// `CHIA_FROM` override them.
     #[new]
-    #[pyo3(signature = (path = None))]
-    fn load(path: Option<PathBuf>) -> PyResult<Self> {
+    #[pyo3(signature = (
+        path = None, *, run = String::new(), mode = None, rerun = None, run_from = None,
+        check_by_default = false
+    ))]
+    fn load(
+        path: Option<PathBuf>,
+        run: String,
+        mode: Option<&str>,
+        rerun: Option<&str>,
+        run_from: Option<&str>,
+        check_by_default: bool,
+    ) -> PyResult<Self> {
         let config = match path {
             Some(path) => Config::load(path).map_err(|cause| error::config(&cause))?,
             None => Config::empty(),
         };
-        refuse_rehearsals(&config)?;
-        Ok(Self::of(config))
+        let settings = settings(mode, rerun, run_from)?;
+        Ok(Self::of(Packed { config, settings, check_by_default, run }))
     }
 
     /// Rules that travelled.
     #[staticmethod]
     fn from_bytes(bytes: &[u8]) -> PyResult<Self> {
-        let config = serde_json::from_slice(bytes);
-        config.map(Self::of).map_err(|cause| PyValueError::new_err(cause.to_string()))
+        let packed = serde_json::from_slice(bytes);
+        packed.map(Self::of).map_err(|cause| PyValueError::new_err(cause.to_string()))
     }
 
     /// The rules without providers and conditions, to travel.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = serde_json::to_vec(self.read().config().as_ref());
+        let bypass = self.read();
+        let packed = Packed {
+            config: bypass.config().as_ref(),
+            settings: bypass.settings().clone(),
+            check_by_default: self.check_by_default,
+            run: self.run.clone(),
+        };
+        let bytes = serde_json::to_vec(&packed);
         let bytes = bytes.map_err(|cause| PyValueError::new_err(cause.to_string()))?;
         Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// The id of the run.
+    #[getter]
+    fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// The mode of the run.
+    #[getter]
+    fn mode(&self) -> &'static str {
+        self.read().settings().mode().name()
     }
 
     /// Registers the provider of a function.
     fn set_provider(&self, function: &str, provider: Py<PyAny>) {
         self.write().set_provider(function, provider);
+    }
+
+    /// Serves the calls of a function from the cache.
+    fn set_replay(&self, py: Python<'_>, function: &str) {
+        self.write().set_replay(function, py.None());
     }
 
     /// Registers the condition of a function.
@@ -84,22 +116,49 @@ impl Rules {
         self.read().is_active()
     }
 
-    /// Decides one call; `None` when no rule names the function, which is most calls.
-    #[pyo3(signature = (function, tag = None))]
-    fn decide(&self, py: Python<'_>, function: &str, tag: Option<&str>) -> Option<Decision> {
+    /// Decides one call; `None` when no rule names the function, which is most calls. A `fresh` one runs
+    /// although it would be replayed.
+    #[pyo3(signature = (function, tag = None, fresh = false))]
+    fn decide(
+        &self,
+        py: Python<'_>,
+        function: &str,
+        tag: Option<&str>,
+        fresh: bool,
+    ) -> Option<Decision> {
         let bypass = self.read();
+        let decision = decide(&bypass, function, tag, fresh);
         bypass.config().bypass(function)?;
-        Some(Decision::new(py, &bypass, bypass.decide(function, tag)))
+        Some(Decision::new(py, &bypass, decision))
     }
 
     /// Decides one call with the answer of its condition.
-    fn resolve(&self, py: Python<'_>, function: &str, tag: Option<&str>, answer: bool) -> Decision {
+    #[pyo3(signature = (function, tag, answer, fresh = false))]
+    fn resolve(
+        &self,
+        py: Python<'_>,
+        function: &str,
+        tag: Option<&str>,
+        answer: bool,
+        fresh: bool,
+    ) -> Decision {
         let bypass = self.read();
-        let decision = match bypass.decide(function, tag) {
+        let decision = match decide(&bypass, function, tag, fresh) {
             chia_bypass::Decision::Ask(pending) => pending.resolve(answer),
             settled => settled,
         };
         Decision::new(py, &bypass, decision)
+    }
+
+    /// Whether the first call to run has been decided.
+    #[getter]
+    fn from_reached(&self) -> bool {
+        self.read().from_reached()
+    }
+
+    /// Records that the first call to run was decided in another process.
+    fn set_from_reached(&self) {
+        self.read().set_from_reached();
     }
 
     /// Why a call would be decided as it would be: its bypass, and its cache write.
@@ -111,11 +170,101 @@ impl Rules {
         (decision.reason().to_string(), write)
     }
 
-    /// Whether the result of a call is written to the cache.
-    #[pyo3(signature = (function, tag = None))]
-    fn writes(&self, function: &str, tag: Option<&str>) -> bool {
+    /// Whether the result of a call is written to the cache, given the explanation of its decision. A call
+    /// without a tag is, where the rules make its tag.
+    #[pyo3(signature = (function, tag = None, decided = None))]
+    fn writes(&self, function: &str, tag: Option<&str>, decided: Option<&Explained>) -> bool {
         let bypass = self.read();
-        tag.is_some() && bypass.decide_write(bypass.decide(function, tag).reason()).write()
+        match decided {
+            Some(Explained(explanation)) => bypass.decide_write(&explanation.reason()).write(),
+            None => bypass.decide_write(bypass.decide(function, tag).reason()).write(),
+        }
+    }
+
+    /// Whether calls of a function without a tag get one that is made from their arguments.
+    fn makes_tags(&self, function: &str) -> bool {
+        let bypass = self.read();
+        bypass.config().cache(function).is_some_and(|rule| rule.enabled() && rule.auto_tag())
+    }
+
+    /// The tag that is made for a call.
+    fn auto_tag(&self, function: &str, fingerprint: &Fingerprint) -> String {
+        let bypass = self.read();
+        let ignored: Vec<&Argument> = bypass.config().ignored(function).collect();
+        let print = &fingerprint.inner;
+        let compared = print.arguments.iter().enumerate().filter(|(index, argument)| {
+            !ignored.iter().any(|ignored| ignored.is(index + 1, argument.name.as_deref()))
+        });
+        let hashes: Vec<Digest> = compared.map(|(_, argument)| argument.hash).collect();
+        chia_bypass::auto_tag(function, print.version.as_deref(), &hashes)
+    }
+
+    /// Whether an entry with these packed facts may answer a call, and what differs, if anything does.
+    fn compare(
+        &self,
+        function: &str,
+        fingerprint: &Fingerprint,
+        facts: &[u8],
+    ) -> PyResult<(bool, Option<String>)> {
+        let recorded = entry::recorded(&entry::unpack_facts(facts)?);
+        let bypass = self.read();
+        let default = if self.check_by_default { Check::EVERYTHING } else { Check::NOTHING };
+        let check = bypass.config().bypass(function).and_then(BypassRule::check).unwrap_or(default);
+        let comparison = Comparison::new(check, bypass.config().ignored(function));
+        let freshness = comparison.compare(recorded.as_ref(), &fingerprint.inner);
+        let serves = !comparison.forbids(&freshness);
+        let shown = !serves || matches!(freshness, Freshness::Stale(_));
+        Ok((serves, shown.then(|| freshness.to_string())))
+    }
+
+    /// How many seconds a rehearsed call takes whose computation is recorded to have taken `recorded`;
+    /// `None` if neither the record nor the rule has a time.
+    #[pyo3(signature = (function, recorded = None))]
+    fn rehearsal_wait(&self, function: &str, recorded: Option<f64>) -> Option<f64> {
+        let bypass = self.read();
+        let rehearsal = bypass.config().bypass(function)?.rehearsal()?;
+        let recorded = recorded.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        rehearsal.wait(recorded).map(|wait| wait.as_secs_f64())
+    }
+
+    /// What would become of calls, given as functions and tags: `replay`, `miss`, `replace`, `run`, `ask`
+    /// or `fail`, and why. `look(function, tag)` says why the cache could not serve a call, or `None`.
+    fn forecast(
+        &self,
+        calls: Vec<(String, Option<String>)>,
+        look: &Bound<'_, PyAny>,
+    ) -> PyResult<Vec<(&'static str, String)>> {
+        let mut failed = None;
+        let bypass = self.read();
+        let pairs = calls.iter().map(|(function, tag)| (function.as_str(), tag.as_deref()));
+        let forecasts = bypass.forecast(pairs, |function, tag| {
+            let why = look.call1((function, tag)).and_then(|why| why.extract::<Option<String>>());
+            match why {
+                Ok(None) => CacheLook::Hit,
+                Ok(Some(why)) => CacheLook::Miss(why),
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    CacheLook::Miss(String::new())
+                }
+            }
+        });
+        let answered = |forecast: &chia_bypass::Forecast| {
+            let why = forecast.explanation.to_string();
+            match &forecast.answer {
+                Answer::Miss(miss) => ("miss", format!("{why}: {miss}")),
+                Answer::Replay => ("replay", why),
+                Answer::Replace => ("replace", why),
+                Answer::AskCondition => ("ask", why),
+                Answer::Fail => ("fail", why),
+                _ => ("run", why),
+            }
+        };
+        failed.map_or_else(|| Ok(forecasts.iter().map(answered).collect()), Err)
+    }
+
+    /// What had no effect so far, for people.
+    fn unused(&self) -> Vec<String> {
+        self.read().unused().iter().map(ToString::to_string).collect()
     }
 
     /// Whether any cache rule is on.
@@ -179,23 +328,20 @@ impl Rules {
         let found = bypass.config().check_names(functions.iter().map(String::as_str));
         found.iter().map(|warning| (warning.to_string(), warning.help().is_some())).collect()
     }
-}
 
-/// Loops in Python have no rehearsals: a rule that asks for one must not go unheard.
-fn refuse_rehearsals(config: &Config) -> PyResult<()> {
-    let on = |rule: &BypassRule| rule.enabled() && rule.rehearsal().is_some();
-    match config.bypass_rules().find(|(_, rule)| on(rule)) {
-        None => Ok(()),
-        Some((name, rule)) => Err(error::ConfigError::new_err(format!(
-            "{}: `{name}` cannot be rehearsed: only loops in Rust have rehearsals",
-            rule.location()
-        ))),
+    /// A warning for each parameter that the rules of a function ignore and that it does not have.
+    fn check_arguments(&self, function: &str, parameters: Vec<Option<String>>) -> Vec<String> {
+        let names: Vec<Option<&str>> = parameters.iter().map(Option::as_deref).collect();
+        let found = self.read().config().check_arguments(function, &names);
+        found.iter().map(Diagnostic::to_string).collect()
     }
 }
 
 impl Rules {
-    fn of(config: Config) -> Self {
-        Self { bypass: RwLock::new(Bypass::new(Arc::new(config))) }
+    fn of(packed: Packed<Config>) -> Self {
+        let Packed { config, settings, check_by_default, run } = packed;
+        let bypass = Bypass::with_settings(Arc::new(config), settings);
+        Self { bypass: RwLock::new(bypass), check_by_default, run }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Callables> {
@@ -207,42 +353,29 @@ impl Rules {
     }
 }
 
-impl Decision {
-    fn new(
-        py: Python<'_>,
-        bypass: &Callables,
-        decision: chia_bypass::Decision<'_, Py<PyAny>, Py<PyAny>>,
-    ) -> Self {
-        let notice = bypass.first_notice(decision.reason());
-        let settled = Self {
-            replaced: false,
-            provider: None,
-            data: None,
-            condition: None,
-            reason: reason(decision.reason()),
-            unreplaced: decision.reason().gate() == Gate::NoReplacement,
-            notice,
-        };
-        match decision {
-            chia_bypass::Decision::Run(_) | chia_bypass::Decision::Fail(_) => settled,
-            chia_bypass::Decision::Ask(pending) => Self {
-                data: pending.data().map(Into::into),
-                condition: Some(pending.condition().clone_ref(py)),
-                ..settled
-            },
-            chia_bypass::Decision::Replace(replacement) => {
-                let (provider, data) = match replacement.with() {
-                    With::Provider(provider, data) => (Some(provider.clone_ref(py)), data),
-                    With::Data(data) => (None, Some(data)),
-                    // Such rules are refused when they are loaded.
-                    With::Rehearsal(_) => (None, None),
-                };
-                Self { replaced: true, provider, data: data.map(Into::into), ..settled }
-            }
-        }
-    }
+fn decide<'a>(
+    bypass: &'a Callables,
+    function: &'a str,
+    tag: Option<&'a str>,
+    fresh: bool,
+) -> chia_bypass::Decision<'a, Py<PyAny>, Py<PyAny>> {
+    if fresh { bypass.decide_fresh(function, tag) } else { bypass.decide(function, tag) }
 }
 
-fn reason(reason: &Reason<'_>) -> String {
-    reason.to_string()
+/// The settings of a run, with what the environment overrides.
+fn settings(
+    mode: Option<&str>,
+    rerun: Option<&str>,
+    run_from: Option<&str>,
+) -> PyResult<RunSettings> {
+    let wrong = |cause: &dyn std::fmt::Display| error::ConfigError::new_err(cause.to_string());
+    let mode = mode.map_or(Ok(Mode::Auto), str::parse).map_err(|cause| wrong(&cause))?;
+    let mut settings = RunSettings::new(mode);
+    if let Some(pattern) = rerun {
+        settings = settings.with_rerun(pattern).map_err(|cause| wrong(&cause))?;
+    }
+    if let Some(pattern) = run_from {
+        settings = settings.with_from(pattern).map_err(|cause| wrong(&cause))?;
+    }
+    settings.with_vars(|name| std::env::var(name).ok()).map_err(|cause| wrong(&cause))
 }

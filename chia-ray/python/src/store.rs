@@ -5,18 +5,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chia_cache::{ByteSize, Durability, Entry, Replay};
+use chia_cache::{ByteSize, Durability, Facts, NewEntry, Origin, Replay, ReplayMiss};
 use chia_services::{CacheInit, Secret, serve_cache, serve_cache_at};
 use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::actor::Actor;
+use crate::entry::{pack_facts, unpack_entry};
 use crate::pieces::Pieces;
 use crate::{error, facts};
 
-/// A value with the facts of its entry.
-type Found<'py> = (Bound<'py, PyBytes>, Bound<'py, PyDict>);
+/// A value with the packed facts of its entry, and the seconds that it took to compute.
+pub(crate) type Found<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Option<f64>);
 
 /// Values up to this size are gathered in memory; larger ones stream.
 const GATHER: usize = 1024 * 1024;
@@ -75,18 +76,17 @@ impl Store {
         Ok(Actor::new(serve_cache_at(store, host, secret).into()))
     }
 
-    /// Keeps a value, given as buffers that belong together. Returns what was done, in one word.
-    #[pyo3(signature = (tag, value, origin = "manual", function = None, compute_seconds = None))]
+    /// Writes a value, given as buffers that belong together, with its packed entry; by hand unless it is
+    /// given. Returns what was done, in one word.
+    #[pyo3(signature = (tag, value, entry = None))]
     fn write(
         &self,
         py: Python<'_>,
         tag: &str,
         value: Vec<Bound<'_, PyAny>>,
-        origin: &str,
-        function: Option<String>,
-        compute_seconds: Option<f64>,
+        entry: Option<&[u8]>,
     ) -> PyResult<&'static str> {
-        let entry = facts::new_entry(origin, function, compute_seconds)?;
+        let entry = entry.map_or_else(|| Ok(NewEntry::new(Origin::Manual)), unpack_entry)?;
         let mut pieces = Pieces::new(&value)?;
         let small = pieces.len() <= GATHER;
         let written = py.detach(|| {
@@ -102,13 +102,14 @@ impl Store {
         written.map(facts::written).map_err(|cause| error::cache(&cause))
     }
 
-    /// The value under a tag with its facts, or `None`. It counts as used.
+    /// The value under a tag with its packed facts, or `None`. It counts as used.
     fn read<'py>(&self, py: Python<'py>, tag: &str) -> PyResult<Option<Found<'py>>> {
         let entry = self.wait(py, |store| store.read(tag))?;
-        entry.map(|entry| found(py, &entry)).transpose()
+        entry.map(|entry| found(py, &entry.value, &entry.facts)).transpose()
     }
 
-    /// As `read`, if the entry may stand for a computation of `function`; otherwise why not.
+    /// As `read`, with the packed facts of the entry, if it may stand for a computation of `function`;
+    /// otherwise why not.
     fn replay<'py>(
         &self,
         py: Python<'py>,
@@ -116,9 +117,16 @@ impl Store {
         function: &str,
     ) -> PyResult<(Option<Found<'py>>, Option<String>)> {
         match self.wait(py, |store| store.replay(tag, function))? {
-            Replay::Hit(entry) => Ok((Some(found(py, &entry)?), None)),
+            Replay::Hit(entry) => Ok((Some(found(py, &entry.value, &entry.facts)?), None)),
             Replay::Miss(why) => Ok((None, Some(why.to_string()))),
         }
+    }
+
+    /// Why a `replay` would not serve an entry for `function`; `None` if it would. Does not count as use.
+    fn replay_miss(&self, py: Python<'_>, tag: &str, function: &str) -> PyResult<Option<String>> {
+        let known = self.wait(py, |store| store.facts(tag))?;
+        let miss = known.map_or(Some(ReplayMiss::Absent), |known| known.replay_miss(function));
+        Ok(miss.map(|why| why.to_string()))
     }
 
     /// Whether there is a value under a tag. Does not count as use.
@@ -178,6 +186,8 @@ impl Store {
     }
 }
 
-fn found<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Found<'py>> {
-    Ok((PyBytes::new(py, &entry.value), facts::facts(py, &entry.facts)?))
+/// A value and its facts, for Python.
+pub(crate) fn found<'py>(py: Python<'py>, value: &[u8], facts: &Facts) -> PyResult<Found<'py>> {
+    let seconds = facts.compute_time.map(|time| time.as_secs_f64());
+    Ok((PyBytes::new(py, value), pack_facts(py, facts)?, seconds))
 }

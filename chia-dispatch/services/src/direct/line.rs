@@ -114,7 +114,10 @@ impl CacheLine {
     }
 
     /// As [`read`](Self::read), if the entry may stand for a computation of `function`; or why not.
-    pub(crate) fn replay(
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn replay(
         &self,
         tag: &str,
         function: &str,

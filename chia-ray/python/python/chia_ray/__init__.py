@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from chia_ray._codecs import Codec
     from chia_ray._engine import enable
     from chia_ray._function import Function, function
-    from chia_ray._loop import Counts, Loop
+    from chia_ray._handle import Counts, Forecast, Handle, Progress
+    from chia_ray._local import WorkerDied
+    from chia_ray._loop import Loop
     from chia_ray._native import CacheError, ConfigError
     from chia_ray._store import Store
+    from chia_ray._work import Outcome, ReplayMiss
 
 __version__ = "0.1.0"
 __all__ = [
@@ -23,9 +26,15 @@ __all__ = [
     "Codec",
     "ConfigError",
     "Counts",
+    "Forecast",
     "Function",
+    "Handle",
     "Loop",
+    "Outcome",
+    "Progress",
+    "ReplayMiss",
     "Store",
+    "WorkerDied",
     "__version__",
     "enable",
     "function",
@@ -36,10 +45,16 @@ _PUBLIC = {
     "CacheError": "_native",
     "Codec": "_codecs",
     "ConfigError": "_native",
-    "Counts": "_loop",
+    "Counts": "_handle",
+    "Forecast": "_handle",
     "Function": "_function",
+    "Handle": "_handle",
     "Loop": "_loop",
+    "Outcome": "_work",
+    "Progress": "_handle",
+    "ReplayMiss": "_work",
     "Store": "_store",
+    "WorkerDied": "_local",
     "enable": "_engine",
     "function": "_function",
 }

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from chia_ray import __version__, _finder
+
+if TYPE_CHECKING:
+    from chia_ray._identity import Identity
 
 # The major version of the original that this engine was measured against.
 _MAJOR = "2"
@@ -67,17 +71,23 @@ def runtime_env(given: dict[str, Any] | None) -> dict[str, Any]:
 
 
 class Shipped:
-    """A function on its way to a worker. There the engine is chosen first, as here, and then the function
-    is unpickled, since that may import the original's names.
+    """A function on its way to a worker, with what its results depend on and what is worth keeping of
+    them. There the engine is chosen first, as here, and then the function is unpickled, since that may
+    import the original's names.
     """
 
-    def __init__(self, function: Any) -> None:
+    def __init__(
+        self, function: Any, identity: Identity, keep_if: Callable[[Any], object] | None = None
+    ) -> None:
         self.function = function
+        self.identity = identity
+        self.keep_if = keep_if
 
     def __reduce__(self) -> tuple[Any, ...]:
         from ray import cloudpickle
 
-        return _arrive, (__version__, _finder.is_enabled(), cloudpickle.dumps(self.function))
+        parts = self.function, self.identity, self.keep_if
+        return _arrive, (__version__, _finder.is_enabled(), cloudpickle.dumps(parts))
 
 
 def _arrive(version: str, enabled: bool, pickled: bytes) -> Shipped:
@@ -89,4 +99,4 @@ def _arrive(version: str, enabled: bool, pickled: bytes) -> Shipped:
         )
     if enabled:
         enable()
-    return Shipped(cloudpickle.loads(pickled))
+    return Shipped(*cloudpickle.loads(pickled))

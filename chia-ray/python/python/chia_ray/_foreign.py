@@ -11,25 +11,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ray
 from ray.exceptions import RayError, RayTaskError
 
 from chia_ray import _native, _wire
 from chia_ray._errors import ChiaError
 from chia_ray._options import OWN
 from chia_ray._program import Shared
+from chia_ray._settled import settled
 from chia_ray.base import _scope
-from chia_ray.base._run import MissedError, settled
 from chia_ray.base._scope import BypassState, Cache, Scope, Site
 from chia_ray.base._values import encode, parts
 from chia_ray.base.bypass import Bypass
-from chia_ray.base.cache import get_active_cache
 
 _log = logging.getLogger("chia")
 # The rules of so many loops are kept decoded in a worker.
 _KEPT = 16
-# How long a replay waits for the cache, in seconds.
-_READ_TIMEOUT = 10.0
+# The parts of a loop's rules that both languages compile alike.
+_RULES = ("config", "settings", "check_by_default", "run")
 
 
 def run(name: str, args: Sequence[bytes], shared: Shared | None) -> list[memoryview]:
@@ -87,34 +85,6 @@ def _told(error: BaseException) -> BaseException:
 
 
 @dataclass(frozen=True)
-class Replay:
-    """What serves a call from the cache, as the loop in Rust asked for."""
-
-    function: str
-    or_fail: bool
-
-    def __call__(self, tag: str | None, data_path: str | None, *args: Any, **kwargs: Any) -> Any:
-        """The kept value; raises MissedError, for the body to run, or KeyError."""
-        try:
-            hit, found = self._ask(tag)
-        except (RayError, RuntimeError) as error:
-            hit, found = False, str(error)
-        if hit:
-            return found
-        if self.or_fail:
-            raise KeyError(f"nothing to replay for {tag!r}: {found}")
-        raise MissedError(found)
-
-    def _ask(self, tag: str | None) -> tuple[bool, Any]:
-        cache = get_active_cache()
-        if cache is None:
-            return False, "no cache is running"
-        # A cache that hangs must not hold what the task holds.
-        answer: tuple[bool, Any] = ray.get(cache.replay.remote(tag, self.function), timeout=_READ_TIMEOUT)
-        return answer
-
-
-@dataclass(frozen=True)
 class OnlyInRust:
     """Stands for a provider or a condition of the Rust program, which nothing in Python can ask."""
 
@@ -140,21 +110,21 @@ def _scope_of(shared: Shared | None) -> Scope:
 @functools.lru_cache(maxsize=_KEPT)
 def _brought(content: bytes) -> tuple[BypassState, _native.Rules, Site | None]:
     loop = json.loads(content)
-    providers = {function: _replacement(function, how) for function, how in loop["replacements"].items()}
+    providers: dict[str, Callable[..., Any]] = {}
+    replays: dict[str, bool] = {}
+    for function, how in loop["replacements"].items():
+        if "Replay" in how:
+            replays[function] = how["Replay"]["or_fail"]
+        else:
+            providers[function] = OnlyInRust("provider", how["Provider"]["name"])
     conditions: dict[str, Callable[..., Any]] = {
         function: OnlyInRust("condition", chosen["name"]) for function, chosen in loop["conditions"].items()
     }
-    config = json.dumps(loop["config"]).encode()
-    state = BypassState(config, providers, conditions, loop["files"], loop["strict"])
-    rules = _scope.compiled(*state[:3])
-    cache, patience = loop["cache"], loop["write_timeout"]
+    rules = json.dumps({part: loop[part] for part in _RULES}).encode()
+    state = BypassState(rules, providers, conditions, loop["files"], loop["strict"], replays)
+    compiled = _scope.compiled(state)
+    cache, timeout = loop["cache"], loop["write_timeout"]
     if cache is None:
-        return state, rules, None
-    seconds = patience["secs"] + patience["nanos"] / 1e9
-    return state, rules, Site(cache["name"], OWN, seconds, bytes(cache["door"]))
-
-
-def _replacement(function: str, how: dict[str, Any]) -> Callable[..., Any]:
-    if "Replay" in how:
-        return Replay(function, how["Replay"]["or_fail"])
-    return OnlyInRust("provider", how["Provider"]["name"])
+        return state, compiled, None
+    seconds = timeout["secs"] + timeout["nanos"] / 1e9
+    return state, compiled, Site(cache["name"], OWN, seconds, bytes(cache["door"]))

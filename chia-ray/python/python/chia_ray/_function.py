@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from chia_ray._identity import Identity
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -19,17 +22,47 @@ def rule_name(function: Callable[..., Any]) -> str:
 class Function(Generic[_P, _R]):
     """A function with the name that rules know it by. Called, it is the function."""
 
-    def __init__(self, function: Callable[_P, _R], name: str | None = None) -> None:
+    def __init__(
+        self,
+        function: Callable[_P, _R],
+        name: str | None = None,
+        version: str | None = None,
+        keep_if: Callable[[_R], object] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.name = name or rule_name(function)
+        self.keep_if = keep_if
+        self.options = options or {}
+        self.identity = Identity(function, self.name, version)
+
+    @property
+    def _chia_original(self) -> Callable[_P, _R]:
+        return self.function
 
     def __call__(self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Calls the function here, as it is."""
         return self.function(*args, **kwargs)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Arrives in another process as the function of the same module."""
+        place = self.function.__module__, self.function.__qualname__
+        if "<locals>" in place[1] or "<lambda>" in place[1]:
+            raise TypeError(
+                f"{self.name} cannot be sent to another process: define it at the top level of a module"
+            )
+        return _found, place
+
     def __repr__(self) -> str:
         return f"<function {self.name} of a loop>"
+
+
+def _found(module: str, path: str) -> Any:
+    found: Any = importlib.import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found
 
 
 @overload
@@ -38,12 +71,31 @@ def function(decorated: Callable[_P, _R], /) -> Function[_P, _R]: ...
 
 @overload
 def function(
-    decorated: None = None, /, *, name: str | None = None
+    decorated: None = None,
+    /,
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    keep_if: Callable[[Any], object] | None = None,
+    **options: Any,
 ) -> Callable[[Callable[_P, _R]], Function[_P, _R]]: ...
 
 
-def function(decorated: Any = None, /, *, name: str | None = None) -> Any:
-    """Makes a function one that a Loop calls: ``@chia_ray.function``, or with the ``name`` of its rules."""
+def function(
+    decorated: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    keep_if: Callable[[Any], object] | None = None,
+    **options: Any,
+) -> Any:
+    """Makes a function one that a Loop calls: ``@chia_ray.function``, or with options.
+
+    ``name`` is what the rules call it. ``version`` is a text to change with what it computes. ``keep_if``
+    says of a result whether it is worth writing to the cache. Other options are those of ``ray.remote``,
+    for loops on Ray.
+    """
     if decorated is not None:
         return Function(decorated, name)
-    return lambda given: Function(given, name)
+    return lambda given: Function(given, name, version, keep_if, options)

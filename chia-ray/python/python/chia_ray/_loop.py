@@ -1,40 +1,61 @@
-"""A loop on this machine, without Ray: calls on threads, with rules and a cache."""
+"""A loop: calls with rules and a cache, on this machine or on Ray."""
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
-import threading
+import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, NoReturn, ParamSpec, Protocol, TypeVar
 
 from chia_ray import _native
 from chia_ray._function import Function
+from chia_ray._handle import Counts, Forecast, Handle, Progress, Tally
 from chia_ray._store import Store
+from chia_ray._work import Job
 
 _log = logging.getLogger("chia")
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+Backend = Literal["threads", "processes", "ray"]
 
 
-@dataclasses.dataclass
-class Counts:
-    """What became of the calls of one function."""
+class Runner(Protocol):
+    """What runs the calls of a loop, and has its rules."""
 
-    ran: int = 0
-    replayed: int = 0
-    provided: int = 0
-    recorded: int = 0
-    written: int = 0
-    failed: int = 0
+    @property
+    def rules(self) -> _native.Rules:
+        """The rules with what was set."""
+        ...
+
+    # The replacements and conditions of functions.
+    set_provider: Callable[[str, Callable[..., Any]], None]
+    set_replay: Callable[[str], None]
+    set_condition: Callable[[str, Callable[..., Any]], None]
+
+    def start(
+        self,
+        function: Function[..., _R],
+        job: Job,
+        provider: Callable[..., Any] | None,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Handle[_R]:
+        """Starts a call."""
+        ...
+
+    def replay_miss(self, function: str, tag: str) -> str | None:
+        """Why the cache would not serve a call; None if it would."""
+        ...
+
+    def close(self) -> None:
+        """Waits for the calls that are under way."""
+        ...
 
 
 class Loop:
-    """Calls functions on threads of this machine, and skips what the rules and the cache make needless.
+    """Calls functions, and skips what the rules and the cache make needless.
 
     ::
 
@@ -43,18 +64,28 @@ class Loop:
             handles = [loop.call(simulate, seed, tag=f"iter{seed}") for seed in range(8)]
             print([handle.result() for handle in handles], loop.summary())
 
-    Threads suit bodies that wait for other programs: builds, simulations, LLM calls. For a cluster there is
-    ``chia_ray.base.ChiaFunction``, with the same rules file and the same cache directory.
+    On ``threads``, which suit bodies that wait for other programs: builds, simulations, LLM calls. On
+    ``processes``, for bodies that compute in Python: functions, arguments and results must pickle, and the
+    bodies cannot make calls of the loop. On ``ray``: on the cluster that ``ray.init`` joined, with the
+    cluster's cache, shared with loops that use ``chia_ray.base.ChiaFunction``.
 
     Args:
         rules: The rules file; without one every call runs.
         cache: The directory of the cache, or a Store; without one nothing is written or replayed.
         size: The budget of the cache, as for a Store.
-        workers: How many calls run at once; as many as there are processors unless given.
+        backend: ``threads``, ``processes`` or ``ray``.
+        workers: How many calls run at once; as many as there are processors unless given. Not for Ray.
         strict: Makes an error of what is else a warning: a bypassed function with nothing to replace it.
+        mode: ``auto`` (the rules decide), ``off`` (nothing is replaced or written), ``record`` (nothing is
+            replaced), ``replay`` (what the rules select must be replaced) or ``refresh`` (what would be
+            replayed runs again). ``CHIA_MODE`` overrides it.
+        rerun: Calls whose whole tag matches this pattern run again. ``CHIA_RERUN`` overrides it.
+        run_from: From the first call on whose whole tag matches, calls run. ``CHIA_FROM`` overrides it.
+        check_by_default: Compares a recorded call with this one, as ``check: true`` does, where a rule
+            does not say.
 
     Raises:
-        ConfigError: The rules are wrong; the message has every problem.
+        ConfigError: The rules or the mode are wrong; the message has every problem.
         CacheError: The directory of the cache cannot be used.
 
     """
@@ -65,84 +96,126 @@ class Loop:
         cache: str | os.PathLike[str] | Store | None = None,
         *,
         size: int | float | str = "1 GB",
+        backend: Backend = "threads",
         workers: int | None = None,
         strict: bool = False,
+        mode: str | None = None,
+        rerun: str | None = None,
+        run_from: str | None = None,
+        check_by_default: bool = False,
     ) -> None:
-        self._rules = _native.Rules(rules)
-        for warning in self._rules.warnings():
+        run = f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(4)}"
+        loaded = _native.Rules(
+            rules, run=run, mode=mode, rerun=rerun, run_from=run_from, check_by_default=check_by_default
+        )
+        for warning in loaded.warnings():
             _log.warning("%s", warning)
-        self._owns_store = not isinstance(cache, Store)
-        self._store = cache if isinstance(cache, Store) or cache is None else Store(cache, size)
         self._strict = strict
-        self._replayed: set[str] = set()
-        self._counts: dict[str, Counts] = {}
-        self._lock = threading.Lock()
-        self._inside = threading.local()
-        self._pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, "chia-loop")
+        self._has_cache = cache is not None
+        self._tally = Tally()
+        self._checked: set[str] = set()
+        self._opened: Store | None = None
+        self._runner = self._start(loaded, backend, cache, size, workers)
+
+    @property
+    def _rules(self) -> _native.Rules:
+        return self._runner.rules
+
+    def _start(
+        self,
+        rules: _native.Rules,
+        backend: str,
+        cache: str | os.PathLike[str] | Store | None,
+        size: int | float | str,
+        workers: int | None,
+    ) -> Runner:
+        if backend == "ray":
+            from chia_ray.base._loop_runner import RayRunner
+
+            if isinstance(cache, Store):
+                raise TypeError("cache: a loop on Ray needs a directory of the head node, not a Store")
+            return RayRunner(rules, cache, size, self._tally)
+        if backend not in ("threads", "processes"):
+            raise ValueError(f"backend: {backend!r} is none of threads, processes, ray")
+        from chia_ray._local import LocalRunner
+
+        if cache is not None and not isinstance(cache, Store):
+            cache = self._opened = Store(cache, size)
+        return LocalRunner(rules, cache, self._tally, workers, backend == "processes")
 
     def replay(self, function: Function[..., Any] | str) -> None:
         """Serves the calls of a function that the rules bypass from the cache; what is not there runs."""
-        if self._store is None:
+        if not self._has_cache:
             raise ValueError("replay needs a cache: Loop(cache=...)")
-        name = _name(function)
-        self._replayed.add(name)
-        self._rules.set_provider(name, _no_provider)
+        self._runner.set_replay(_name(function))
 
     def provide(self, function: Function[..., Any] | str, provider: Callable[..., Any]) -> None:
-        """Sets what replaces a function: ``provider(tag, data_path, *args, **kwargs)``, on its worker."""
-        name = _name(function)
-        self._replayed.discard(name)
-        self._rules.set_provider(name, provider)
+        """Sets what replaces a function: ``provider(tag, data_path, *args, **kwargs)``. It runs on the
+        worker; beside processes, on a thread of the loop.
+        """
+        self._runner.set_provider(_name(function), _callable(provider))
 
     def condition(self, function: Function[..., Any] | str, condition: Callable[..., bool]) -> None:
         """Sets the last gate of a function: ``condition(tag, data_path, *args, **kwargs)``, on the caller.
-        A call of the loop among the arguments is shown as its Future.
+        A call of the loop among the arguments is shown as its handle.
         """
-        self._rules.set_condition(_name(function), condition)
+        self._runner.set_condition(_name(function), _callable(condition))
 
     def call(
-        self, function: Function[..., _R], /, *args: Any, tag: str | None = None, **kwargs: Any
-    ) -> Future[_R]:
-        """Starts a call, and returns at once. The Future gives its result, or raises what the call raised.
+        self,
+        function: Function[..., _R],
+        /,
+        *args: Any,
+        tag: str | None = None,
+        fresh: bool = False,
+        **kwargs: Any,
+    ) -> Handle[_R]:
+        """Starts a call, and returns at once. The handle, a Future, gives its result, or raises what the
+        call raised. A ``fresh`` call runs although it would be replayed.
 
-        Futures of other calls are arguments as their results are. A call that is made inside of another
+        Handles of other calls are arguments as their results are. A call that is made inside of another
         one runs on its thread, before this returns, so that the loop never waits for itself. A function
-        whose own parameter is called ``tag`` takes it by position.
+        whose own parameter is called ``tag`` or ``fresh`` takes it by position.
         """
         if not isinstance(function, Function):
             raise TypeError(f"{function!r} cannot be called by a loop: decorate it with @chia_ray.function")
         if tag is not None and not isinstance(tag, str):
             raise TypeError(f"tag: a text is needed, not {type(tag).__name__}: {tag!r}")
-        decision = self._decide(function.name, tag, args, kwargs)
-        if not getattr(self._inside, "is_worker", False):
-            return self._pool.submit(self._run, function, decision, tag, args, kwargs)
-        done: Future[_R] = Future()
-        try:
-            done.set_result(self._run(function, decision, tag, args, kwargs))
-        except Exception as error:
-            done.set_exception(error)
-        return done
+        job, provider = self._decide(function, tag, fresh, args, kwargs)
+        self._tally.begin()
+        return self._runner.start(function, job, provider, args, kwargs)
 
     def explain(self, function: Function[..., Any] | str, tag: str | None = None) -> str:
         """Why a call would run or be replaced, without making it; a condition is not asked."""
         return self._rules.explain(_name(function), tag)[0]
 
-    def dry_run(
-        self, calls: Iterable[tuple[Function[..., Any] | str, str | None]]
-    ) -> list[tuple[str, str | None, str]]:
-        """What would become of calls, given as pairs of function and tag: each with its reason."""
-        return [(_name(function), tag, self.explain(function, tag)) for function, tag in calls]
+    def dry_run(self, calls: Iterable[tuple[Function[..., Any] | str, str | None]]) -> list[Forecast]:
+        """What would become of calls, given as pairs of function and tag, without making them. It looks
+        into the cache, and does not see arguments; a condition is not asked.
+        """
+        pairs = [(_name(function), tag) for function, tag in calls]
+        answers = self._rules.forecast(pairs, self._runner.replay_miss)
+        return [Forecast(*pair, *answer) for pair, answer in zip(pairs, answers, strict=True)]
 
     def summary(self) -> dict[str, Counts]:
         """What became of the calls so far, by function."""
-        with self._lock:
-            return {name: dataclasses.replace(counts) for name, counts in self._counts.items()}
+        return self._tally.summary()
+
+    def progress(self) -> Progress:
+        """How far the loop is: calls, done, failed, and the compute time that replays saved."""
+        return self._tally.progress()
+
+    def unused(self) -> list[str]:
+        """The parts of the rules that had no effect so far: rules that no call met, patterns that matched
+        nothing, providers and conditions that were never asked.
+        """
+        return self._rules.unused()
 
     def close(self) -> None:
         """Waits for the calls that are under way, and closes the cache that the loop opened."""
-        self._pool.shutdown()
-        if self._owns_store and self._store is not None:
-            self._store.close()
+        self._runner.close()
+        if self._opened is not None:
+            self._opened.close()
 
     def __enter__(self) -> Loop:
         return self
@@ -150,99 +223,60 @@ class Loop:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Loop stays in its process: a body in another process cannot make calls of it")
+
     def _decide(
-        self, name: str, tag: str | None, args: Sequence[Any], kwargs: dict[str, Any]
-    ) -> _native.Decision | None:
-        decision = self._rules.decide(name, tag)
+        self,
+        function: Function[..., Any],
+        tag: str | None,
+        fresh: bool,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> tuple[Job, Callable[..., Any] | None]:
+        name = function.name
+        decision = self._rules.decide(name, tag, fresh)
         if decision is None:
-            return None
+            return self._job(name, tag, None), None
+        self._check_arguments(function)
         if decision.condition is not None:
             data = None if decision.data is None else str(decision.data)
             answer = bool(decision.condition(tag, data, *args, **kwargs))
-            decision = self._rules.resolve(name, tag, answer)
-        if decision.unreplaced and self._strict:
+            decision = self._rules.resolve(name, tag, answer, fresh)
+        if (decision.unreplaced and self._strict) or decision.action == "fail":
             raise _native.ConfigError(decision.reason)
         if decision.notice:
             _log.warning("%s", decision.reason)
-        return decision if decision.replaced else None
+        return self._job(name, tag, decision), decision.provider
 
-    def _run(
-        self,
-        function: Function[..., _R],
-        decision: _native.Decision | None,
-        tag: str | None,
-        args: Sequence[Any],
-        kwargs: dict[str, Any],
-    ) -> _R:
-        """Runs a call on its thread: the body, or what replaces it; and writes the result."""
-        before = getattr(self._inside, "is_worker", False)
-        self._inside.is_worker = True
-        try:
-            given = [_value(arg) for arg in args]
-            named = {name: _value(arg) for name, arg in kwargs.items()}
-            start = time.perf_counter()
-            value, became = self._answer(function, decision, tag, given, named)
-            self._count(function.name, became)
-            if became != "replayed":
-                self._write(function.name, tag, value, became, time.perf_counter() - start)
-            return value  # type: ignore[no-any-return]
-        except BaseException:
-            self._count(function.name, "failed")
-            raise
-        finally:
-            self._inside.is_worker = before
-
-    def _answer(
-        self,
-        function: Function[..., _R],
-        decision: _native.Decision | None,
-        tag: str | None,
-        args: list[Any],
-        kwargs: dict[str, Any],
-    ) -> tuple[Any, str]:
-        """The value of a call, and the count that it belongs to."""
-        if decision is not None and function.name in self._replayed:
-            found = None if tag is None or self._store is None else self._store.replayed(tag, function.name)
-            if found is not None:
-                return found[0], "replayed"
-        elif decision is not None and decision.provider is not None:
+    def _job(self, name: str, tag: str | None, decision: _native.Decision | None) -> Job:
+        if decision is None:
+            job, decided = Job(name, tag), None
+        else:
             data = None if decision.data is None else str(decision.data)
-            return decision.provider(tag, data, *args, **kwargs), "provided"
-        elif decision is not None and decision.data is not None:
-            return Path(decision.data).read_text(encoding="utf-8"), "recorded"
-        return function(*args, **kwargs), "ran"
+            job, decided = Job(name, tag, decision.action, data), decision.explanation
+        auto_tag = tag is None and self._rules.makes_tags(name)
+        return job._replace(
+            write=self._has_cache and self._rules.writes(name, tag, decided), auto_tag=auto_tag
+        )
 
-    def _write(self, name: str, tag: str | None, value: Any, became: str, seconds: float) -> None:
-        """Writes a result before its caller sees it. A failure fails no call: it is reported."""
-        if self._store is None or tag is None or not self._rules.writes(name, tag):
+    def _check_arguments(self, function: Function[..., Any]) -> None:
+        """Warns, once, of parameters that the rules ignore and a function does not have."""
+        if function.name in self._checked:
             return
-        origin = {"ran": "real", "provided": "provider", "recorded": "file"}[became]
-        try:
-            written = self._store.write(tag, value, origin, name, seconds if became == "ran" else None)
-        except Exception as error:
-            _log.warning("the result of %s [%s] is not cached: %s", name, tag, error)
-            return
-        if written == "too_large":
-            _log.warning("the result of %s [%s] is larger than the whole cache", name, tag)
-            return
-        if written == "collision":
-            _log.warning("the result of %s took the place of another function's under [%s]", name, tag)
-        self._count(name, "written")
-
-    def _count(self, name: str, what: str) -> None:
-        with self._lock:
-            counts = self._counts.setdefault(name, Counts())
-            setattr(counts, what, getattr(counts, what) + 1)
+        self._checked.add(function.name)
+        unknown = self._rules.check_arguments(function.name, function.identity.parameters)
+        if unknown and self._strict:
+            raise _native.ConfigError("\n".join(unknown))
+        for warning in unknown:
+            _log.warning("%s", warning)
 
 
 def _name(function: Function[..., Any] | str) -> str:
     return function if isinstance(function, str) else function.name
 
 
-def _value(given: Any) -> Any:
-    """An argument as the body gets it. A Future that it waits for belongs to a call that began before."""
-    return given.result() if isinstance(given, Future) else given
-
-
-def _no_provider(*args: Any, **kwargs: Any) -> Any:
-    raise AssertionError("a replay is served by the loop")
+def _callable(given: Callable[..., _R]) -> Callable[..., _R]:
+    if not callable(given):
+        raise TypeError(f"a function is needed here, not {given!r}")
+    return given

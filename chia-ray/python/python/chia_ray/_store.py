@@ -11,10 +11,13 @@ import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterator, MutableMapping
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from chia_ray import _native
 from chia_ray._codecs import Codec, codec
+
+if TYPE_CHECKING:
+    from chia_ray._work import Found
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -175,17 +178,25 @@ class Store(MutableMapping[str, Any]):
         function: str | None = None,
         seconds: float | None = None,
     ) -> str:
-        """Keeps a value with what made it: its origin (``real``, ``manual``, ``provider`` or ``file``), its
-        function and the seconds that it took. Returns what was done: ``stored``, ``refreshed``,
+        """Writes a value with what produced it: its origin (``real``, ``manual``, ``provider`` or ``file``),
+        its function and the seconds that it took. Returns what was done: ``stored``, ``refreshed``,
         ``collision``, ``kept_real`` or ``too_large``.
         """
-        parts = list(self._codec.encode(value))
-        return self._living.write(_text(key), parts, origin, function, seconds)
+        return self._write(key, value, _native.new_entry(origin, function, seconds))
 
-    def replayed(self, key: str, function: str) -> tuple[Any] | None:
-        """The value of a key, alone in a tuple, if it may stand for a computation of ``function``."""
-        found, _ = self._living.replay(_text(key), function)
-        return None if found is None else (self._codec.decode(found[0]),)
+    def _write(self, key: str, value: Any, entry: bytes) -> str:
+        """As ``write``, with a packed entry."""
+        return self._living.write(_text(key), list(self._codec.encode(value)), entry)
+
+    def _replay(self, key: str, function: str) -> tuple[Found | None, str | None]:
+        """The encoded value of a key with its packed facts, if it may stand for a computation of
+        ``function``; else why not.
+        """
+        return self._living.replay(_text(key), function)
+
+    def _replay_miss(self, key: str, function: str) -> str | None:
+        """Why an entry would not be replayed for ``function``; None if it would."""
+        return self._living.replay_miss(_text(key), function)
 
     def _memoized(
         self, function: Callable[_P, _R], name: str | None, ignore: Collection[str]

@@ -34,7 +34,9 @@ def start() -> Any:
 def cluster() -> Iterator[str]:
     # Workers import what the tests define, as they do for a driver's own folder.
     known = os.environ.get("PYTHONPATH", "")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), known]))
+    here = Path(__file__).parent
+    own = [str(here), str(here.parent / "shared")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*own, known]))
     context = start()
     yield str(context.address_info["address"])
     ray.shutdown()

@@ -37,10 +37,11 @@ def silent(store: _native.Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[_n
 
 def test_r14_what_is_written_directly_is_in_the_store(store: _native.Store, line: _native.Line) -> None:
     array = np.arange(700_000, dtype=np.float64)
-    assert line.write(LONG, "large", [b"head", array.data], ("real", "f", 1.5)) == "stored"
-    assert line.write(LONG, "small", [b"ab", b"cd"], ("manual", None, None)) == "stored"
-    assert line.read(LONG, "large") == b"head" + array.tobytes()
-    assert line.read(LONG, "small") == b"abcd" and line.read(LONG, "gone") is None
+    assert line.write(LONG, "large", [b"head", array.data], _native.new_entry("real", "f", 1.5)) == "stored"
+    assert line.write(LONG, "small", [b"ab", b"cd"], _native.new_entry("manual")) == "stored"
+    large, small = line.read(LONG, "large"), line.read(LONG, "small")
+    assert large is not None and large[0] == b"head" + array.tobytes() and large[2] == 1.5
+    assert small is not None and small[0] == b"abcd" and line.read(LONG, "gone") is None
     assert line.has(LONG, "small") and not line.has(LONG, "gone")
     facts = store.facts("large")
     assert facts is not None
@@ -56,7 +57,7 @@ def test_what_the_store_refuses_is_an_error_of_the_cache(store: _native.Store, l
 
 def test_r12_a_silent_cache_is_a_time_out(silent: _native.Line) -> None:
     with pytest.raises(TimeoutError):
-        silent.write(0.05, "t", [b"value"], ("manual", None, None))
+        silent.write(0.05, "t", [b"value"], _native.new_entry("manual"))
     assert not silent.is_open() and silent.wants_door() and not silent.wants_door()
 
 

@@ -120,8 +120,8 @@ def test_mistakes_are_named(rules: str) -> None:
             loop.call(simulate, 1, tag=3)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="replay needs a cache"):
             loop.replay(simulate)
-        (name, tag, why), *_ = loop.dry_run([(simulate, "other"), ("build", None)])
-        assert (name, tag) == ("simulate", "other") and why
+        first, *_ = loop.dry_run([(simulate, "other"), ("build", None)])
+        assert first[:3] == ("simulate", "other", "run") and first.why
 
 
 def test_it_runs_without_ray(rules: str, tmp_path: Path) -> None:

@@ -34,19 +34,19 @@ def test_r02_every_problem_is_reported_at_once(tmp_path: Path) -> None:
 def test_r05_the_gates_are_asked_in_order(tmp_path: Path) -> None:
     rules = load(tmp_path, "bypass:\n  f: {bypass: true, tags: ['a.*']}\n  g: false\n")
     first = rules.decide("f", "a1")
-    assert first is not None and not first.replaced and first.notice
+    assert first is not None and first.action == "run" and first.notice
     second = rules.decide("f", "a1")
     assert second is not None and not second.notice
     rules.set_provider("f", provider)
     taken = rules.decide("f", "a1")
-    assert taken is not None and taken.replaced and taken.provider is provider
+    assert taken is not None and taken.action == "provider" and taken.provider is provider
     other = rules.decide("f", "b")
-    assert other is not None and not other.replaced and "no pattern" in other.reason
+    assert other is not None and other.action == "run" and "no pattern" in other.reason
     rules.set_condition("f", bool)
     asked = rules.decide("f", "a1")
-    assert asked is not None and asked.condition is bool and not asked.replaced
+    assert asked is not None and asked.condition is bool and asked.action == "ask"
     assert rules.resolve("f", "a1", True).provider is provider
-    assert not rules.resolve("f", "a1", False).replaced
+    assert rules.resolve("f", "a1", False).action == "run"
 
 
 def test_r03_data_paths_are_relative_to_the_file(tmp_path: Path) -> None:

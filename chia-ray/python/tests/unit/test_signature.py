@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chia.base.ChiaFunction import _positional
+from chia_ray.base._body import positional
 
 FUNCTIONS: list[Callable[..., Any]] = [
     lambda: 0,
@@ -28,6 +28,6 @@ def test_a_count_that_is_taken_at_a_glance_is_right(function: Callable[..., Any]
         try:
             signature.bind(*range(count))
         except TypeError:
-            assert count not in _positional(signature)
+            assert count not in positional(signature)
         else:
-            assert count in _positional(signature)
+            assert count in positional(signature)

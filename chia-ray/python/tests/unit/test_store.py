@@ -17,11 +17,11 @@ def open_store(dir: Path, budget: int = 1 << 30, durability: str = "relaxed") ->
 
 def test_r14_what_is_written_is_read_with_its_facts(tmp_path: Path) -> None:
     store = open_store(tmp_path)
-    assert store.write("t", [b"ab", memoryview(b"cd")], "real", "f", 1.5) == "stored"
-    found = store.read("t")
-    assert found is not None
-    value, facts = found
-    assert value == b"abcd"
+    entry = _native.new_entry("real", "f", 1.5)
+    assert store.write("t", [b"ab", memoryview(b"cd")], entry) == "stored"
+    found, facts = store.read("t"), store.facts("t")
+    assert found is not None and facts is not None
+    assert found[0] == b"abcd" and found[2] == 1.5
     assert (facts["function"], facts["origin"], facts["size"]) == ("f", "real", 4)
     assert facts["compute_seconds"] == 1.5
     assert store.has("t") and store.keys() == ["t"] and store.size_bytes() == 5

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
+from chia_ray import _native
 from chia_ray.base import _writes
 from chia_ray.base._scope import Site
 from chia_ray.base._values import Buffers, HoldsReferenceError, Stored, encode, parts
@@ -24,7 +25,7 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> _writes.Writes:
 
 
 def write(value: object = 1) -> None:
-    _writes.write_result(SITE, "t", "f", value, "real", 0.1)
+    _writes.write_result(SITE, "t", "f", value, _native.new_entry("real", "f", 0.1))
 
 
 def test_r12_after_two_time_outs_in_a_row_writes_are_skipped_for_a_while(
@@ -121,7 +122,7 @@ def test_r12_behind_a_silent_door_the_actor_is_asked(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(_writes._lines, "line", lambda *args: Silent())
     monkeypatch.setattr(_writes, "reach", lambda site: Actor())
     monkeypatch.setattr(ray, "get", lambda outcome, timeout: outcome)
-    entry = ("t", b"value", "real", "f", 0.1)
-    assert _writes._send(SITE._replace(write_timeout=60.0), entry) == "stored"
+    entry = _native.new_entry("real", "f", 0.1)
+    assert _writes._send(SITE._replace(write_timeout=60.0), "t", b"value", entry) == "stored"
     with pytest.raises(GetTimeoutError):
-        _writes._send(SITE._replace(write_timeout=0.0), entry)
+        _writes._send(SITE._replace(write_timeout=0.0), "t", b"value", entry)

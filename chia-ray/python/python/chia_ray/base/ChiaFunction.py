@@ -5,19 +5,22 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import sys
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import ray
 from ray import cloudpickle
 
+from chia_ray import _native
 from chia_ray._engine import Shipped
-from chia_ray._function import rule_name
+from chia_ray._function import Function, rule_name
+from chia_ray._identity import Identity
+from chia_ray._work import Job
 from chia_ray.base import _original, _scope
 from chia_ray.base._actors import ChiaActorHandle, ChiaMethod, chia_actor
+from chia_ray.base._body import DECLARED, HOOKS, RESERVED, flag_option, positional, remote_body, text_option
 from chia_ray.base._refs import ObjectRefCallback, chia_cancel, chia_wait, get, settled_answer
-from chia_ray.base._run import Hooks, Ticket, run, run_generator
+from chia_ray.base._run import Hooks, Ticket
 
 __all__ = [
     "ChiaActorHandle",
@@ -37,8 +40,6 @@ _log = logging.getLogger("chia")
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-_HOOKS = ("_chia_setup", "_chia_setup_args", "_chia_cleanup", "_chia_cleanup_args")
-_RESERVED = frozenset(("_chia_tag", "_chia_display_name", *_HOOKS))
 # Every function of this process, by the name that rules know it by.
 _names: set[str] = set()
 _uncached: set[str] = set()
@@ -50,8 +51,13 @@ class RemoteFunction(Generic[_P, _R]):
     Calls take, beside the function's own arguments: ``_chia_tag``, the name of this call in the rules and
     in the cache; ``_chia_display_name``, its name in Ray's views; and the hooks ``_chia_setup``,
     ``_chia_setup_args``, ``_chia_cleanup``, ``_chia_cleanup_args``, which run around the body on its
-    worker, and not when the call is bypassed.
+    worker, and not when the call is bypassed; and ``_chia_fresh=True``, which runs a call that would be
+    replayed. The function itself declares ``_chia_version``, a text to change with what it computes, and
+    ``_chia_keep_if``, which says of a result whether it is worth writing to the cache.
     """
+
+    # Whether a call returns what became of it as a second result.
+    _reported = False
 
     def __init__(
         self, function: Callable[_P, _R], options: dict[str, Any], bound: tuple[Any, ...] = ()
@@ -63,13 +69,16 @@ class RemoteFunction(Generic[_P, _R]):
         self._prepare()
 
     def _prepare(self) -> None:
-        self._name = rule_name(self._function)
-        self._signature = _signature(self._function)
-        self._positional = _positional(self._signature)
+        if self.__dict__.get("_identity") is None:
+            name = rule_name(self._function)
+            self._identity = Identity(self._function, name, self._options.get("_chia_version"))
+        self._name = self._identity.name
+        self._signature = self._identity.signature
+        self._positional = positional(self._signature)
         self._ray_options = {
             name: value
             for name, value in self._options.items()
-            if name not in _RESERVED and value is not None
+            if name not in RESERVED and value is not None
         }
         self._remote: Any = None
         _names.add(self._name)
@@ -83,7 +92,7 @@ class RemoteFunction(Generic[_P, _R]):
 
     def __call__(self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Calls the function here, as it is."""
-        own = {name: value for name, value in kwargs.items() if name not in _RESERVED}
+        own = {name: value for name, value in kwargs.items() if name not in RESERVED}
         if _original.profiler() is not None:
             return _original.profiled_here(self._function, (*self._bound, *args), own)  # type: ignore[no-any-return]
         return self._function(*self._bound, *args, **own)  # type: ignore[arg-type]
@@ -100,7 +109,7 @@ class RemoteFunction(Generic[_P, _R]):
         return bound
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_function", "_options", "_bound")
+        own = ("_function", "_options", "_bound", "_identity")
         return {name: self.__dict__[name] for name in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -114,17 +123,18 @@ class RemoteFunction(Generic[_P, _R]):
 
     def chia_remote(self, /, *args: Any, **kwargs: Any) -> Any:
         """Dispatches a call. Returns a plain Ray ObjectRef, without waiting for anything."""
-        tag = _text("_chia_tag", kwargs, self._options)
-        display = _text("_chia_display_name", kwargs, self._options)
+        tag = text_option("_chia_tag", kwargs, self._options)
+        display = text_option("_chia_display_name", kwargs, self._options)
+        fresh = flag_option("_chia_fresh", kwargs, self._options)
         hooks = self._hooks(kwargs)
         args = tuple(map(settled_answer, self._with_object(args, kwargs)))
         kwargs = {name: settled_answer(value) for name, value in kwargs.items()}
         if self._signature is not None and (kwargs or len(args) not in self._positional):
             self._signature.bind(*args, **kwargs)
         profile = _original.profile_of(self._ray_options, args, kwargs, display)
-        ref = self._dispatch(display, *self._packed(tag, hooks, profile, args, kwargs), kwargs)
+        ref = self._dispatch(display, *self._packed((tag, fresh), hooks, profile, args, kwargs), kwargs)
         if profile is not None:
-            _original.dispatched(ref, profile)
+            _original.dispatched(ref[0] if self._reported else ref, profile)
         return ref
 
     remote = chia_remote
@@ -185,7 +195,7 @@ class RemoteFunction(Generic[_P, _R]):
 
     def _packed(
         self,
-        tag: str | None,
+        named: tuple[str | None, bool],
         hooks: bytes | None,
         profile: _original.Profile | None,
         args: tuple[Any, ...],
@@ -196,11 +206,20 @@ class RemoteFunction(Generic[_P, _R]):
         packed = scope.packed()
         if packed is None and hooks is None and profile is None:
             return b"", *args
-        ticket = self._ticket(scope, packed, tag, hooks, args, kwargs)._replace(profile=profile)
-        if packed is not None and ticket.state is None:
-            # In a list, so that Ray passes the reference on and not the state.
-            return ticket.to_bytes(), [packed.put], *args
-        return ticket.to_bytes(), *args
+        ticket = self._ticket(scope, packed, named, hooks, args, kwargs)._replace(profile=profile)
+        return *_travelling(ticket, packed), *args
+
+    def dispatch_decided(self, job: Job, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Dispatches a call that a loop has decided."""
+        if self._signature is not None:
+            self._signature.bind(*args, **kwargs)
+        scope = _scope.current()
+        packed = scope.packed()
+        assert packed is not None and scope.bypass is not None, "a loop has rules, if empty ones"
+        site = scope.cache.site if scope.cache is not None and job.write else None
+        rules = scope.bypass.rules
+        ticket = Ticket(packed.hash, packed.inline, job, site, rules.run, rules.from_reached)
+        return self._dispatch(None, *_travelling(ticket, packed), *args, kwargs)
 
     def _dispatch(self, display: str | None, *args: Any) -> Any:
         *given, kwargs = args
@@ -213,7 +232,10 @@ class RemoteFunction(Generic[_P, _R]):
         return remote.remote(*given, **kwargs) if relayed is None else relayed
 
     def _hooks(self, kwargs: dict[str, Any]) -> bytes | None:
-        given = [kwargs.pop(name, None) or self._options.get(name) for name in _HOOKS]
+        for name in DECLARED:
+            if name in kwargs:
+                raise TypeError(f"{name} belongs to the function: @ChiaFunction({name}=...), or options()")
+        given = [kwargs.pop(name, None) or self._options.get(name) for name in HOOKS]
         setup, setup_args, cleanup, cleanup_args = given
         if setup is None and cleanup is None:
             return None
@@ -225,26 +247,43 @@ class RemoteFunction(Generic[_P, _R]):
         self,
         scope: _scope.Scope,
         packed: _scope.Packed | None,
-        tag: str | None,
+        named: tuple[str | None, bool],
         hooks: bytes | None,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Ticket:
         """Decides the call, here and now, and packs what its worker needs."""
+        tag, fresh = named
+        job = Job(self._name, tag)
         if packed is None:
-            return Ticket(function=self._name, tag=tag, hooks=hooks)
-        replaced, data = False, None
-        bypass = scope.bypass
+            return Ticket(job=job, hooks=hooks)
+        decision, bypass, cache = None, scope.bypass, scope.cache
         if bypass is not None and bypass.active:
             bypass._check_names(_names)
-            decision = bypass._decide(self._name, tag, args, kwargs)
+            decision = bypass.decide(self._name, tag, args, kwargs, fresh)
             if decision is not None:
-                replaced, data = True, None if decision.data is None else str(decision.data)
-        cache = scope.cache
-        write = None
-        if cache is not None and cache.rules.writes(self._name, tag) and self._is_cachable():
-            write = cache.site
-        return Ticket(packed.hash, packed.inline, self._name, tag, replaced, data, write, hooks)
+                bypass.check_arguments(self._identity)
+                data = None if decision.data is None else str(decision.data)
+                job = job._replace(action=bypass.action(self._name, decision), data=data)
+        run, reached = "", False
+        if bypass is not None:
+            run, reached = bypass.rules.run, bypass.rules.from_reached
+        site = None
+        if cache is not None:
+            job = job._replace(auto_tag=tag is None and cache.rules.makes_tags(self._name))
+            run = run or cache.rules.run
+            if self._is_written(scope, tag, decision):
+                site = cache.site
+                job = job._replace(write=True)
+        return Ticket(packed.hash, packed.inline, job, site, run, reached, hooks)
+
+    def _is_written(self, scope: _scope.Scope, tag: str | None, decision: _native.Decision | None) -> bool:
+        """Whether the result goes into the cache."""
+        bypass, cache = scope.bypass, scope.cache
+        if cache is None or (bypass is not None and bypass.rules.mode == "off"):
+            return False
+        decided = None if decision is None else decision.explanation
+        return cache.rules.writes(self._name, tag, decided) and self._is_cachable()
 
     def _is_cachable(self) -> bool:
         """Whether the result is one value; warns once where it is not."""
@@ -257,62 +296,36 @@ class RemoteFunction(Generic[_P, _R]):
 
     def _ray_function(self) -> Any:
         if self._remote is None:
-            self._body = _remote_body(self._function)
-            options = self._ray_options
+            shipped = Shipped(self._function, self._identity, self._options.get("_chia_keep_if"))
+            self._body = remote_body(shipped, self._reported)
+            options = {**self._ray_options, "num_returns": 2} if self._reported else self._ray_options
             self._remote = ray.remote(**options)(self._body) if options else ray.remote(self._body)
         return self._remote
 
 
+    @classmethod
+    def _of(cls, function: Function[_P, _R]) -> RemoteFunction[_P, _R]:
+        """A function of a loop on Ray, whose calls return what became of them as a second result."""
+        remote = cls.__new__(cls)
+        remote.__dict__.update(
+            _function=function.function, _bound=(), _identity=function.identity, _reported=True,
+            _options={**function.options, "_chia_keep_if": function.keep_if},
+        )  # fmt: skip
+        functools.update_wrapper(remote, function.function)
+        remote._prepare()
+        return remote
+
+
+def _travelling(ticket: Ticket, packed: _scope.Packed | None) -> tuple[Any, ...]:
+    """A ticket as arguments of the call: itself, and a large state."""
+    if packed is not None and ticket.state is None:
+        # In a list, so that Ray passes the reference on and not the state.
+        return ticket.to_bytes(), [packed.put]
+    return (ticket.to_bytes(),)
+
+
 # The original's name for what a decorated function is.
 ChiaWrapped = RemoteFunction
-
-
-def _text(name: str, kwargs: dict[str, Any], options: dict[str, Any]) -> str | None:
-    """One of our own arguments, of the call or of its function's options. An empty text is none."""
-    given = kwargs.pop(name, None)
-    if given is None:
-        given = options.get(name)
-    if given is not None and not isinstance(given, str):
-        raise TypeError(f"{name}: a text is needed, not {type(given).__name__}: {given!r}")
-    return given or None
-
-
-def _remote_body(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What Ray runs: it takes anything, so that no name of ours meets one of the user's."""
-    shipped = Shipped(function)
-    if inspect.isgeneratorfunction(function):
-
-        def body(*args: Any, **kwargs: Any) -> Any:
-            yield from run_generator(shipped.function, args, kwargs)
-    else:
-
-        def body(*args: Any, **kwargs: Any) -> Any:
-            return run(shipped.function, args, kwargs)
-
-    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
-        setattr(body, name, getattr(function, name, None) or "call")
-    return body
-
-
-def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
-    try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
-        return None
-
-
-def _positional(signature: inspect.Signature | None) -> range:
-    """How many arguments without a name are right, where no others are given: the usual case, which is
-    checked at a glance.
-    """
-    known = list(signature.parameters.values()) if signature is not None else []
-    named = [one for one in known if one.kind is one.KEYWORD_ONLY]
-    if any(one.default is one.empty for one in named):
-        return range(0)
-    places = [one for one in known if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    needed = [one for one in places if one.default is one.empty]
-    endless = any(one.kind is one.VAR_POSITIONAL for one in known)
-    return range(len(needed), sys.maxsize if endless else len(places) + 1)
 
 
 @overload

@@ -9,10 +9,14 @@ from ray.util import get_node_ip_address
 
 from chia_ray import _native, _wire
 from chia_ray._errors import ChiaError, call_native
+from chia_ray._work import Found
 from chia_ray.base._values import Buffers, Stored, encode, parts, was_stored
 
 # Calls that the cache takes at once.
 CONCURRENCY = 32
+# The counts of so many runs are kept.
+_RUNS = 64
+_MANUAL = _native.new_entry("manual")
 
 
 class CacheActor:
@@ -21,6 +25,7 @@ class CacheActor:
     def __init__(self, init: bytes, rules: bytes | None = None) -> None:
         self._failed: BaseException | None = None
         self._rules = rules
+        self._notes: dict[str, dict[tuple[str, str], tuple[int, str]]] = {}
         try:
             self._store = _native.Store(init)
             self._served = self._store.actor(get_node_ip_address(), secrets.token_bytes(32))
@@ -51,23 +56,16 @@ class CacheActor:
 
     def write(self, tag: str, data: Any) -> bool:
         """Keeps a value by hand; whether it was stored."""
-        return was_stored(self.write_encoded(tag, encode(data), "manual"))
+        return was_stored(self.write_encoded(tag, encode(data), _MANUAL))
 
     def write_manual(self, tag: str, data: bytes | Buffers) -> bool:
         """As ``write``, of a value that is encoded already."""
-        return was_stored(self.write_encoded(tag, data, "manual"))
+        return was_stored(self.write_encoded(tag, data, _MANUAL))
 
-    def write_encoded(
-        self,
-        tag: str,
-        data: bytes | Buffers,
-        origin: str,
-        function: str | None = None,
-        seconds: float | None = None,
-    ) -> str:
-        """Keeps a result. Returns what was done, in one word."""
+    def write_encoded(self, tag: str, data: bytes | Buffers, entry: bytes) -> str:
+        """Writes a value with its packed entry. Returns what was done, in one word."""
         self.ready()
-        return self._store.write(tag, parts(data), origin, function, seconds)
+        return self._store.write(tag, parts(data), entry)
 
     def read(self, tag: str | None) -> tuple[bool, Any]:
         """Whether there is a value, and the value: unpickled where it is received. A call without a
@@ -77,13 +75,30 @@ class CacheActor:
         found = None if tag is None else self._store.read(tag)
         return (False, None) if found is None else (True, Stored(found[0]))
 
-    def replay(self, tag: str | None, function: str) -> tuple[bool, Any]:
-        """As ``read``, if the entry may stand for a computation of the function; else why not."""
+    def replay(self, tag: str, function: str) -> tuple[Found | None, str | None]:
+        """The value with its packed facts and compute time, as bytes, if the entry may stand for a
+        computation of the function; else why not.
+        """
         self.ready()
-        if tag is None:
-            return False, "the call has no tag"
-        found, why = self._store.replay(tag, function)
-        return (False, why) if found is None else (True, Stored(found[0]))
+        return self._store.replay(tag, function)
+
+    def replay_miss(self, tag: str, function: str) -> str | None:
+        """Why an entry would not be replayed for a function; None if it would."""
+        self.ready()
+        return self._store.replay_miss(tag, function)
+
+    def note(self, run: str, function: str, kind: str, text: str) -> int:
+        """Counts what became of a call in a run; how many there were."""
+        notes = self._notes.setdefault(run, {})
+        count, first = notes.get((function, kind), (0, text))
+        notes[function, kind] = count + 1, first
+        while len(self._notes) > _RUNS:
+            self._notes.pop(next(iter(self._notes)))
+        return count + 1
+
+    def notes(self, run: str) -> dict[tuple[str, str], tuple[int, str]]:
+        """How often, by function and kind, and the first of each."""
+        return self._notes.get(run, {})
 
     def has(self, tag: str | None) -> bool:
         """Whether there is a value. Does not count as use. A call without a tag has none."""

@@ -12,6 +12,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from chia_ray import _native
+from chia_ray._work import Found
 from chia_ray.base import _lines, _scope, _writes
 from chia_ray.base._actors import ChiaActorHandle, ChiaMethod
 from chia_ray.base._refs import Answer, get, settled_answer
@@ -22,6 +23,7 @@ _log = logging.getLogger("chia.cache")
 
 # How long the cache is waited for, in seconds. After so many time-outs in a row it is not asked for a while.
 _TIMEOUT, _TRIES, _PAUSE = 10.0, 2, 30.0
+_MANUAL = _native.new_entry("manual")
 
 
 class CacheHandle(ChiaActorHandle):
@@ -158,7 +160,7 @@ class _Write(_Direct):
     miss = False
 
     def ask(self, line: _native.Line, timeout: float, tag: str, data: Any) -> Answer:
-        written = line.write(timeout, tag, parts(encode(settled_answer(data))), ("manual", None, None))
+        written = line.write(timeout, tag, parts(encode(settled_answer(data))), _MANUAL)
         return Answer(was_stored, written)
 
     def chia_remote(self, tag: str, data: Any) -> Any:
@@ -177,7 +179,29 @@ class _Read(_Direct):
     miss = (False, None)
 
     def ask(self, line: _native.Line, timeout: float, tag: str | None) -> Answer:
-        return Answer(_found, None if tag is None else line.read(timeout, tag))
+        found = None if tag is None else line.read(timeout, tag)
+        task = _scope.current().replaced
+        if found is not None and task is not None and tag is not None:
+            task.compare_read(tag, found[1])
+        return Answer(_found, None if found is None else found[0])
+
+
+class _Replay(_Direct):
+    name = "replay"
+    miss = (None, "the cache cannot be reached")
+
+    def ask(self, line: _native.Line, timeout: float, tag: str, function: str) -> Answer:
+        return Answer(_same, line.replay(timeout, tag, function))
+
+
+def replayed(site: Site, tag: str, function: str) -> tuple[Found | None, str | None]:
+    """The recorded result of a function; or why there is none, a cache that cannot be reached included."""
+    try:
+        handle = _writes.reach(site)
+    except _writes.NoCacheError:
+        handle = None
+    answer: tuple[Found | None, str | None] = get(_Replay(handle, site).chia_remote(tag, function))
+    return answer
 
 
 class _Has(_Direct):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import secrets
 import tempfile
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from ray import cloudpickle
 from chia_ray import _native
 
 if TYPE_CHECKING:
+    from chia_ray.base._run import _Task
     from chia_ray.base.bypass import Bypass
 
 # A state up to this size travels in each call; a larger one is put once.
@@ -53,6 +56,8 @@ class BypassState(NamedTuple):
     conditions: dict[str, Callable[..., Any]]
     files: str | None
     strict: bool = False
+    # The functions that are replayed, and whether a miss of theirs is an error.
+    replays: dict[str, bool] = {}  # noqa: RUF012 - it is never changed
 
 
 class CacheState(NamedTuple):
@@ -92,6 +97,8 @@ class Scope:
     _brought: bytes = b""
     _packed: Packed | None = None
     _packed_for: tuple[Any, ...] = field(default=(None, 0, None, None))
+    # The task whose provider is being asked.
+    replaced: _Task | None = None
 
     @classmethod
     def brought(cls, packed: Packed) -> Scope:
@@ -177,12 +184,17 @@ def _unpacked(packed: Packed) -> tuple[Any, Cache | None]:
         rules = None
         if bypass is not None:
             state = BypassState(*bypass)
-            rules = (state, compiled(state.rules, state.providers, state.conditions))
+            rules = (state, compiled(state))
         known = rules, cache and Cache(Site(*cache[0]), _native.Rules.from_bytes(cache[1]))
         _decoded[packed.hash] = known
         while len(_decoded) > _KEPT:
             _decoded.popitem(last=False)
     return known
+
+
+def new_run() -> str:
+    """An id for a run: sortable by time, and its own on every machine."""
+    return f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(4)}"
 
 
 def rules_of(sections: dict[str, Any]) -> _native.Rules:
@@ -191,21 +203,19 @@ def rules_of(sections: dict[str, Any]) -> _native.Rules:
         # JSON is YAML.
         json.dump(sections, file)
         file.flush()
-        return _native.Rules(file.name)
+        return _native.Rules(file.name, run=new_run())
 
 
-def compiled(
-    rules: bytes,
-    providers: dict[str, Callable[..., Any]],
-    conditions: dict[str, Callable[..., Any]],
-) -> _native.Rules:
-    """Rules with their providers and conditions."""
-    made = _native.Rules.from_bytes(rules)
-    for function, provider in providers.items():
-        made.set_provider(function, provider)
-    for function, condition in conditions.items():
-        made.set_condition(function, condition)
-    return made
+def compiled(state: BypassState) -> _native.Rules:
+    """Rules with their providers, replays and conditions."""
+    rules = _native.Rules.from_bytes(state.rules)
+    for function, provider in state.providers.items():
+        rules.set_provider(function, provider)
+    for function in state.replays:
+        rules.set_replay(function)
+    for function, condition in state.conditions.items():
+        rules.set_condition(function, condition)
+    return rules
 
 
 # A worker runs one task at a time, and threads that a task starts belong to it.

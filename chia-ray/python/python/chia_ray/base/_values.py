@@ -25,7 +25,9 @@ _REFERENCES = (ray.ObjectRef, ray.ObjectRefGenerator, ray.actor.ActorHandle)
 _REFUSED: dict[type, Any] = dict.fromkeys(_REFERENCES, _refuse)
 
 
-class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
+class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
+    """Pickles functions and classes of a script by value, and refuses references."""
+
     dispatch_table: ClassVar = ChainMap(_REFUSED, cloudpickle.CloudPickler.dispatch_table)
 
 
@@ -53,7 +55,7 @@ def encode(value: object) -> bytes | Buffers:
     Raises HoldsReferenceError, or what pickling raises.
     """
     sink = _Sink()
-    _Pickler(sink, protocol=5).dump(value)
+    Pickler(sink, protocol=5).dump(value)
     if sum(memoryview(part).nbytes for part in sink.parts) < _JOINED:
         return b"".join(sink.parts)
     return Buffers(sink.parts)

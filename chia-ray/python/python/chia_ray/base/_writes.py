@@ -59,43 +59,44 @@ def forget(site: Site) -> None:
     _handles.pop(site, None)
 
 
-def write_result(
-    site: Site, tag: str, function: str, value: object, origin: str, seconds: float | None
-) -> None:
-    """Writes a result before anyone sees it. A failure never fails the call: it is told and counted."""
+def write_result(site: Site, tag: str, function: str, value: object, entry: bytes) -> str:
+    """Writes a result before anyone sees it. Returns what was done. A failure never fails the call: it is
+    reported and counted.
+    """
     if time.monotonic() < writes.paused_until:
         writes.skipped += 1
-        return
+        return "skipped"
     try:
         data = encode(value)
     except HoldsReferenceError as error:
         _log.warning("the result of %s [%s] is not cached: %s", function, tag, error)
-        return
+        return "failed"
     except Exception as error:
         _failed(function, tag, f"it cannot be pickled: {error!r}")
-        return
+        return "failed"
     try:
-        outcome = _send(site, (tag, data, origin, function, seconds))
+        outcome = _send(site, tag, data, entry)
     except GetTimeoutError:
         _timed_out(site, function, tag)
+        return "failed"
     except Exception as error:
         _failed(function, tag, str(error).strip().splitlines()[0])
-    else:
-        writes.written += 1
-        writes.timeouts_in_a_row = 0
-        _tell(outcome, function, tag)
+        return "failed"
+    writes.written += 1
+    writes.timeouts_in_a_row = 0
+    _report(outcome, function, tag)
+    return outcome
 
 
-def _send(site: Site, entry: tuple[Any, ...]) -> str:
+def _send(site: Site, tag: str, data: Any, entry: bytes) -> str:
     """Sends a write: directly, or as calls of the actor as long as time lasts, since it may be being
     restarted.
     """
     deadline = time.monotonic() + site.write_timeout
     line = _lines.line(site, reach)
     if line is not None:
-        tag, data, *made = entry
         try:
-            return line.write(deadline - time.monotonic(), tag, parts(data), tuple(made))
+            return line.write(deadline - time.monotonic(), tag, parts(data), entry)
         except OSError as error:
             # A door behind a firewall is silent; the actor may have time left to answer.
             if time.monotonic() >= deadline:
@@ -103,7 +104,7 @@ def _send(site: Site, entry: tuple[Any, ...]) -> str:
             _log.debug("the cache does not answer at its door: %s", error)
     while True:
         try:
-            ref = reach(site).write_encoded.remote(*entry)
+            ref = reach(site).write_encoded.remote(tag, data, entry)
             outcome: str = ray.get(ref, timeout=max(deadline - time.monotonic(), 0.001))
             return outcome
         except RayActorError:
@@ -127,7 +128,7 @@ def _failed(function: str, tag: str, why: str) -> None:
     _log.warning("the result of %s [%s] is not cached (failure %d): %s", function, tag, writes.failed, why)
 
 
-def _tell(outcome: str, function: str, tag: str) -> None:
+def _report(outcome: str, function: str, tag: str) -> None:
     if outcome == "too_large":
         _log.warning("the result of %s [%s] is larger than the whole cache", function, tag)
     elif outcome == "collision":

@@ -14,16 +14,17 @@ from typing import Any
 import ray
 
 from chia_ray import _native
-from chia_ray.base import _files, _scope
+from chia_ray._identity import Identity
+from chia_ray._settled import settled
+from chia_ray.base import _files, _scope, _writes
 from chia_ray.base._files import FileServerHandle
 from chia_ray.base._refs import Answer
-from chia_ray.base._run import settled
 from chia_ray.base._scope import BypassState
 
 __all__ = ["Bypass", "FileServerHandle", "get_active_bypass"]
 
 _log = logging.getLogger("chia.bypass")
-_told: set[str] = set()
+_warned: set[str] = set()
 
 Provider = Callable[..., Any]
 Condition = Callable[..., Any]
@@ -37,10 +38,33 @@ class Bypass:
     file; without one the bypass does nothing. ``strict`` makes an error, a ValueError at the call, of
     what else is a warning: a function that is bypassed with nothing to replace it, a name in the file
     that no function has by then.
+
+    ``mode`` is ``auto`` (the rules decide), ``off`` (nothing is replaced or written), ``record`` (nothing
+    is replaced), ``replay`` (what the rules select must be replaced) or ``refresh`` (what would be replayed
+    runs again). Calls whose tag matches ``rerun`` run again; from the first call on whose tag matches
+    ``run_from``, all do. Their results are written. The environment variables ``CHIA_MODE``,
+    ``CHIA_RERUN`` and ``CHIA_FROM`` override the three. ``check_by_default`` compares a recorded call with
+    this one, as ``check: true`` does, where a rule does not say.
     """
 
-    def __init__(self, yaml_path: str | os.PathLike[str] | None = None, *, strict: bool = False) -> None:
-        rules = _native.Rules(yaml_path)
+    def __init__(
+        self,
+        yaml_path: str | os.PathLike[str] | None = None,
+        *,
+        strict: bool = False,
+        mode: str | None = None,
+        rerun: str | None = None,
+        run_from: str | None = None,
+        check_by_default: bool = False,
+    ) -> None:
+        rules = _native.Rules(
+            yaml_path,
+            run=_scope.new_run(),
+            mode=mode,
+            rerun=rerun,
+            run_from=run_from,
+            check_by_default=check_by_default,
+        )
         for warning in rules.warnings():
             _log.warning("%s", warning)
         self._restore(rules, BypassState(rules.to_bytes(), {}, {}, None, strict))
@@ -48,8 +72,9 @@ class Bypass:
         _scope.current().bypass = self
 
     def _restore(self, rules: _native.Rules, state: BypassState) -> None:
-        self._rules = rules
+        self.rules = rules
         self._text = state.rules
+        self._replays = dict(state.replays)
         self._providers = dict(state.providers)
         self._conditions = dict(state.conditions)
         self._allowed: list[str] = []
@@ -58,9 +83,15 @@ class Bypass:
         self._strict = state.strict
         self._file_actor: Any = None
         self._names_checked = True
+        self._arguments_checked: set[str] = set()
         # What was registered for names that are not compared with the functions yet.
         self._unchecked: dict[tuple[str, str], None] = {}
         self.changes = 0
+
+    @classmethod
+    def of_loop(cls, rules: _native.Rules) -> Bypass:
+        """The bypass of a loop that has loaded its rules. It is not the active one by itself."""
+        return cls._brought(BypassState(rules.to_bytes(), {}, {}, None), rules)
 
     @classmethod
     def _brought(cls, state: BypassState, rules: _native.Rules) -> Bypass:
@@ -74,7 +105,17 @@ class Bypass:
         worker. Any callable that cloudpickle takes, sync or async.
         """
         self._providers[func_name] = _checked(provider)
+        self._replays.pop(func_name, None)
         self._unchecked["provider", func_name] = None
+        self._changed()
+
+    def set_replay(self, func_name: str, *, or_fail: bool = False) -> None:
+        """Serves the calls of a function from the cache; what the cache cannot serve runs, or is a
+        ``ReplayMiss``. It compares the recorded call with this one, as the rules say.
+        """
+        self._providers.pop(func_name, None)
+        self._replays[func_name] = or_fail
+        self._unchecked["replay", func_name] = None
         self._changed()
 
     def set_cond(self, func_name: str, cond: Condition) -> None:
@@ -94,7 +135,7 @@ class Bypass:
     @property
     def active(self) -> bool:
         """Whether any function is bypassed at all."""
-        return self._rules.active
+        return self.rules.active
 
     def is_bypassed(self, func_name: str, tag: str | None = None, *args: Any, **kwargs: Any) -> bool:
         """Whether a call is replaced. A condition is asked, with the arguments."""
@@ -104,12 +145,32 @@ class Bypass:
         """The provider of a function, and the ``data:`` path of its rule."""
         bare = func_name.rpartition(".")[2]
         provider = self._providers.get(func_name) or self._providers.get(bare)
-        data = self._rules.data(func_name)
+        data = self.rules.data(func_name)
         return provider, None if data is None else str(data)
+
+    def report(self) -> dict[str, dict[str, Any]]:
+        """What the calls of this run met, by function: how often a stale result was served (``stale``) and
+        how often one was refused, so that the call ran (``refused``); and what differed in the first
+        (``example``).
+        """
+        cache = _scope.current().cache
+        if cache is None:
+            return {}
+        notes = ray.get(_writes.reach(cache.site).notes.remote(self.rules.run))
+        found: dict[str, dict[str, Any]] = {}
+        for (function, kind), (count, first) in notes.items():
+            found.setdefault(function, {"stale": 0, "refused": 0, "example": first})[kind] = count
+        return found
+
+    def unused(self) -> list[str]:
+        """The parts of the rules that had no effect so far: rules that no call met, patterns that matched
+        nothing, providers and conditions that were never asked.
+        """
+        return self.rules.unused()
 
     def explain(self, func_name: str, tag: str | None = None) -> str:
         """Why a call would run or be replaced, without making it; a condition is not asked."""
-        return self._rules.explain(func_name, tag)[0]
+        return self.rules.explain(func_name, tag)[0]
 
     def file_server(self) -> FileServerHandle:
         """The reader of recorded files, for providers: from any node, what the rules name or
@@ -124,7 +185,7 @@ class Bypass:
         """Starts the file server here, if there is something to serve and none runs yet."""
         if self._files is None and (always or self._has_files or self._allowed):
             self._files = f"chia.files.{uuid.uuid4().hex}"
-            allowed = [*map(str, self._rules.data_paths()), *self._allowed]
+            allowed = [*map(str, self.rules.data_paths()), *self._allowed]
             self._file_actor = _files.start(allowed, self._files)
             self.changes += 1
 
@@ -134,7 +195,7 @@ class Bypass:
         ``strict``.
         """
         own = {"providers": dict(self._providers), "conds": dict(self._conditions)}
-        return {**self._rules.bypass_rules(), **own, "file_server": self._files, "strict": self._strict}
+        return {**self.rules.bypass_rules(), **own, "file_server": self._files, "strict": self._strict}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Takes over the state of another bypass, as ``get_state`` gives it."""
@@ -147,7 +208,7 @@ class Bypass:
         own = dict(state.get("providers", {})), dict(state.get("conds", {}))
         changes = self.changes
         taken = BypassState(rules, *own, state.get("file_server"), state.get("strict", False))
-        self._restore(_scope.compiled(*taken[:3]), taken)
+        self._restore(_scope.compiled(taken), taken)
         self.changes = changes + 1
 
     # The original's own names for its rules, which its tests read and set.
@@ -163,14 +224,17 @@ class Bypass:
     def _state(self) -> BypassState:
         """What travels to workers: rules, providers, conditions and the file server."""
         own = self._text, dict(self._providers), dict(self._conditions)
-        return BypassState(*own, self._files, self._strict)
+        return BypassState(*own, self._files, self._strict, dict(self._replays))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self._state(),)
 
     def _changed(self) -> None:
         # Rules are shared with other scopes of this process: they are made anew, never changed.
-        self._rules = _scope.compiled(self._text, self._providers, self._conditions)
+        reached = self.rules.from_reached
+        self.rules = _scope.compiled(self._state())
+        if reached:
+            self.rules.set_from_reached()
         self.changes += 1
 
     def _check_names(self, known: Collection[str]) -> None:
@@ -180,21 +244,21 @@ class Bypass:
         self._check_registered(known)
         if self._names_checked:
             return
-        unknown = self._rules.check_names(list(known))
+        unknown = self.rules.check_names(list(known))
         if unknown and self._strict:
             raise _native.ConfigError("\n".join(warning for warning, _ in unknown))
         self._names_checked = True
-        told = {warning for warning, is_near in unknown if is_near}
-        for warning in told:
+        warned = {warning for warning, is_near in unknown if is_near}
+        for warning in warned:
             _log.warning("%s", warning)
-        if len(told) < len(unknown):
-            atexit.register(_tell_unknown, self._rules, known, told)
+        if len(warned) < len(unknown):
+            atexit.register(_warn_unknown, self.rules, known, warned)
 
     def _check_registered(self, known: Collection[str]) -> None:
         """Warns of a provider or a condition whose name is nearly that of a function or of a rule."""
         while self._unchecked:
             (what, name), _ = self._unchecked.popitem()
-            rules = self._rules.bypass_rules()["bypass"]
+            rules = self.rules.bypass_rules()["bypass"]
             names = {one for full in (*known, *rules) for one in (full, full.rpartition(".")[2])}
             near = [] if name in names else difflib.get_close_matches(name, names, 1, 0.75)
             if near:
@@ -207,19 +271,49 @@ class Bypass:
         self, func_name: str, tag: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> _native.Decision | None:
         """The decision to replace a call, or None. Asks the condition."""
-        decision = self._rules.decide(func_name, tag)
+        decision = self.decide(func_name, tag, args, kwargs)
+        return None if decision is None or decision.action == "run" else decision
+
+    def decide(
+        self,
+        func_name: str,
+        tag: str | None,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        fresh: bool = False,
+    ) -> _native.Decision | None:
+        """What becomes of a call; None where no rule names its function. Asks the condition."""
+        decision = self.rules.decide(func_name, tag, fresh)
         if decision is None:
             return None
         if decision.condition is not None:
             data = None if decision.data is None else str(decision.data)
             answer = _answer_of(func_name, settled(decision.condition(tag, data, *args, **kwargs)))
-            decision = self._rules.resolve(func_name, tag, answer)
-        if decision.unreplaced and self._strict:
+            decision = self.rules.resolve(func_name, tag, answer, fresh)
+        if (decision.unreplaced and self._strict) or decision.action == "fail":
             raise _native.ConfigError(decision.reason)
-        if decision.notice and func_name not in _told:
-            _told.add(func_name)
+        if decision.notice and func_name not in _warned:
+            _warned.add(func_name)
             _log.warning("%s", decision.reason)
-        return decision if decision.replaced else None
+        return decision
+
+    def action(self, func_name: str, decision: _native.Decision) -> str:
+        """What is done about a call: as decided, but for replays that must not miss."""
+        replays = self._replays.get(func_name, self._replays.get(func_name.rpartition(".")[2], False))
+        return "must_replay" if replays and decision.action == "replay" else decision.action
+
+    def check_arguments(self, identity: Identity) -> None:
+        """Warns, once, of parameters that the rules ignore and a function does not have. Under strict
+        rules it raises.
+        """
+        if identity.name in self._arguments_checked:
+            return
+        self._arguments_checked.add(identity.name)
+        unknown = self.rules.check_arguments(identity.name, identity.parameters)
+        if unknown and self._strict:
+            raise _native.ConfigError("\n".join(unknown))
+        for warning in unknown:
+            _log.warning("%s", warning)
 
 
 def _answer_of(function: str, answer: Any) -> bool:
@@ -231,14 +325,14 @@ def _answer_of(function: str, answer: Any) -> bool:
     return bool(answer)
 
 
-def _tell_unknown(rules: _native.Rules, known: Collection[str], told: set[str]) -> None:
+def _warn_unknown(rules: _native.Rules, known: Collection[str], warned: set[str]) -> None:
     for warning, _ in rules.check_names(list(known)):
-        if warning not in told:
+        if warning not in warned:
             _log.warning("%s", warning)
 
 
 def _rebuilt(state: BypassState) -> Bypass:
-    return Bypass._brought(state, _scope.compiled(state.rules, state.providers, state.conditions))
+    return Bypass._brought(state, _scope.compiled(state))
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -110,14 +110,23 @@ def start_cache(
         RuntimeError: The directory cannot be used, or the living cache differs.
 
     """
-    rules = _native.Rules(yaml_path)
+    rules = _native.Rules(yaml_path, run=_scope.new_run())
     for warning in rules.warnings():
         _log.warning("%s", warning)
     init = _init(size, cache_dir_path, units, durability)
-    handle, door = _start(CACHE, namespace or NAMESPACE, init)
-    site = Site(CACHE, namespace or NAMESPACE, write_timeout, door)
+    handle, site = _attached(init, namespace or NAMESPACE, write_timeout)
     _scope.current().cache = _scope.Cache(site, rules)
     return CacheHandle(handle, site)
+
+
+def attached(dir: str | os.PathLike[str], size: int) -> tuple[Any, Site]:
+    """The actor of the cluster's cache, started unless it lives, and where it is."""
+    return _attached(_init(size, dir, "B", "durable"), NAMESPACE, ANY_CACHE.write_timeout)
+
+
+def _attached(init: bytes, namespace: str, write_timeout: float) -> tuple[Any, Site]:
+    handle, door = _start(CACHE, namespace, init)
+    return handle, Site(CACHE, namespace, write_timeout, door)
 
 
 def _init(size: float, dir: str | os.PathLike[str], units: str, durability: str) -> bytes:
