@@ -63,7 +63,9 @@ impl Decision {
             chia_bypass::Decision::Replace(replacement) => {
                 let replays = replacement.reason().gate() == Gate::Replay;
                 let (action, provider) = match replacement.with() {
-                    With::Provider(..) if replays && replacement.must_hit() => ("must_replay", None),
+                    With::Provider(..) if replays && replacement.must_hit() => {
+                        ("must_replay", None)
+                    }
                     With::Provider(..) if replays => ("replay", None),
                     With::Provider(provider, _) => ("provider", Some(provider.clone_ref(py))),
                     With::Data(_) => ("file", None),

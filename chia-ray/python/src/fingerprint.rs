@@ -32,9 +32,7 @@ impl Fingerprint {
         code: Option<u128>,
     ) -> PyResult<Self> {
         let arguments = arguments.into_iter().map(|one| print(py, one)).collect::<PyResult<_>>()?;
-        Ok(Self {
-            inner: chia_bypass::Fingerprint { version, code: code.map(Digest), arguments },
-        })
+        Ok(Self { inner: chia_bypass::Fingerprint { version, code: code.map(Digest), arguments } })
     }
 }
 
@@ -47,7 +45,8 @@ pub(crate) fn digest(text: &str) -> u128 {
 fn print(py: Python<'_>, (name, buffers, text): Argument<'_>) -> PyResult<ArgumentPrint> {
     let mut pieces = Pieces::new(&buffers)?;
     let is_one = buffers.len() == 1;
-    let mut print = py.detach(|| if is_one { plain(&mut pieces) } else { streamed(&mut pieces) })?;
+    let mut print =
+        py.detach(|| if is_one { plain(&mut pieces) } else { streamed(&mut pieces) })?;
     print.name = name;
     Ok(match text {
         Some(text) => print.with_value(text),

@@ -7,9 +7,12 @@ mod error;
 mod facts;
 mod files;
 mod fingerprint;
+mod freshness;
 mod line;
+mod listing;
 mod pieces;
 mod rules;
+mod settings;
 mod size;
 mod store;
 
@@ -20,17 +23,17 @@ mod native {
     #[pymodule_export]
     use crate::actor::Actor;
     #[pymodule_export]
-    use crate::error::{CacheError, ConfigError, DispatchError};
-    #[pymodule_export]
-    use crate::files::FileServer;
-    #[pymodule_export]
-    use crate::line::Line;
-    #[pymodule_export]
     use crate::decision::{Decision, Explained};
     #[pymodule_export]
     use crate::entry::new_entry;
     #[pymodule_export]
+    use crate::error::{CacheError, ConfigError, DispatchError};
+    #[pymodule_export]
+    use crate::files::FileServer;
+    #[pymodule_export]
     use crate::fingerprint::{Fingerprint, digest};
+    #[pymodule_export]
+    use crate::line::Line;
     #[pymodule_export]
     use crate::rules::Rules;
     #[pymodule_export]

@@ -64,12 +64,7 @@ impl Line {
     }
 
     /// The value under a tag with its packed facts, or `None`. It counts as used.
-    fn read<'py>(
-        &self,
-        py: Python<'py>,
-        patience: f64,
-        tag: &str,
-    ) -> PyResult<Option<Found<'py>>> {
+    fn read<'py>(&self, py: Python<'py>, patience: f64, tag: &str) -> PyResult<Option<Found<'py>>> {
         let entry = self.ask(py, patience, |line, patience| line.read(tag, patience))?;
         entry.map(|(value, facts)| found(py, &value, &facts)).transpose()
     }

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use chia_bypass::{Answer, Bypass, CacheLook, Comparison, Digest, Freshness, Mode, RunSettings};
-use chia_config::{Argument, BypassRule, CacheRule, Check, Config, Diagnostic};
-use pyo3::IntoPyObjectExt;
+use chia_bypass::{Bypass, CacheLook, RunSettings};
+use chia_config::{Check, Config, Diagnostic};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -15,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::decision::{Decision, Explained};
 use crate::fingerprint::Fingerprint;
-use crate::{entry, error};
+use crate::settings::settings;
+use crate::{entry, error, freshness, listing};
 
 pub(crate) type Callables = Bypass<Py<PyAny>, Py<PyAny>>;
 
@@ -189,14 +189,7 @@ impl Rules {
 
     /// The tag that is made for a call.
     fn auto_tag(&self, function: &str, fingerprint: &Fingerprint) -> String {
-        let bypass = self.read();
-        let ignored: Vec<&Argument> = bypass.config().ignored(function).collect();
-        let print = &fingerprint.inner;
-        let compared = print.arguments.iter().enumerate().filter(|(index, argument)| {
-            !ignored.iter().any(|ignored| ignored.is(index + 1, argument.name.as_deref()))
-        });
-        let hashes: Vec<Digest> = compared.map(|(_, argument)| argument.hash).collect();
-        chia_bypass::auto_tag(function, print.version.as_deref(), &hashes)
+        freshness::auto_tag(self.read().config(), function, &fingerprint.inner)
     }
 
     /// Whether an entry with these packed facts may answer a call, and what differs, if anything does.
@@ -206,15 +199,9 @@ impl Rules {
         fingerprint: &Fingerprint,
         facts: &[u8],
     ) -> PyResult<(bool, Option<String>)> {
-        let recorded = entry::recorded(&entry::unpack_facts(facts)?);
-        let bypass = self.read();
+        let facts = entry::unpack_facts(facts)?;
         let default = if self.check_by_default { Check::EVERYTHING } else { Check::NOTHING };
-        let check = bypass.config().bypass(function).and_then(BypassRule::check).unwrap_or(default);
-        let comparison = Comparison::new(check, bypass.config().ignored(function));
-        let freshness = comparison.compare(recorded.as_ref(), &fingerprint.inner);
-        let serves = !comparison.forbids(&freshness);
-        let shown = !serves || matches!(freshness, Freshness::Stale(_));
-        Ok((serves, shown.then(|| freshness.to_string())))
+        Ok(freshness::compare(self.read().config(), default, function, &fingerprint.inner, &facts))
     }
 
     /// How many seconds a rehearsed call takes whose computation is recorded to have taken `recorded`;
@@ -248,18 +235,7 @@ impl Rules {
                 }
             }
         });
-        let answered = |forecast: &chia_bypass::Forecast| {
-            let why = forecast.explanation.to_string();
-            match &forecast.answer {
-                Answer::Miss(miss) => ("miss", format!("{why}: {miss}")),
-                Answer::Replay => ("replay", why),
-                Answer::Replace => ("replace", why),
-                Answer::AskCondition => ("ask", why),
-                Answer::Fail => ("fail", why),
-                _ => ("run", why),
-            }
-        };
-        failed.map_or_else(|| Ok(forecasts.iter().map(answered).collect()), Err)
+        failed.map_or_else(|| Ok(forecasts.iter().map(freshness::answer).collect()), Err)
     }
 
     /// What had no effect so far, for people.
@@ -275,36 +251,12 @@ impl Rules {
 
     /// The cache rules that are on: `True`, or the patterns.
     fn cache_rules(&self, py: Python<'_>) -> PyResult<HashMap<String, Py<PyAny>>> {
-        let bypass = self.read();
-        let shown = |rule: &CacheRule| match rule.tags() {
-            Some(tags) => {
-                let texts = tags.patterns().iter().map(chia_config::Pattern::text);
-                texts.collect::<Vec<_>>().into_py_any(py)
-            }
-            None => true.into_py_any(py),
-        };
-        let on = bypass.config().cache_rules().filter(|(_, rule)| rule.enabled());
-        on.map(|(name, rule)| Ok((name.to_owned(), shown(rule)?))).collect()
+        listing::cache_rules(py, self.read().config())
     }
 
     /// The bypass rules, as the original shows them: whether each is on, its file, its patterns.
     fn bypass_rules<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (on, data, tags) = (PyDict::new(py), PyDict::new(py), PyDict::new(py));
-        for (name, rule) in self.read().config().bypass_rules() {
-            on.set_item(name, rule.enabled())?;
-            if let Some(path) = rule.data() {
-                data.set_item(name, path.to_string_lossy())?;
-            }
-            if let Some(patterns) = rule.tags() {
-                let texts = patterns.patterns().iter().map(chia_config::Pattern::text);
-                tags.set_item(name, texts.collect::<Vec<_>>())?;
-            }
-        }
-        let rules = PyDict::new(py);
-        rules.set_item("bypass", on)?;
-        rules.set_item("data_paths", data)?;
-        rules.set_item("tag_patterns", tags)?;
-        Ok(rules)
+        listing::bypass_rules(py, self.read().config())
     }
 
     /// The rule's file of a function.
@@ -360,22 +312,4 @@ fn decide<'a>(
     fresh: bool,
 ) -> chia_bypass::Decision<'a, Py<PyAny>, Py<PyAny>> {
     if fresh { bypass.decide_fresh(function, tag) } else { bypass.decide(function, tag) }
-}
-
-/// The settings of a run, with what the environment overrides.
-fn settings(
-    mode: Option<&str>,
-    rerun: Option<&str>,
-    run_from: Option<&str>,
-) -> PyResult<RunSettings> {
-    let wrong = |cause: &dyn std::fmt::Display| error::ConfigError::new_err(cause.to_string());
-    let mode = mode.map_or(Ok(Mode::Auto), str::parse).map_err(|cause| wrong(&cause))?;
-    let mut settings = RunSettings::new(mode);
-    if let Some(pattern) = rerun {
-        settings = settings.with_rerun(pattern).map_err(|cause| wrong(&cause))?;
-    }
-    if let Some(pattern) = run_from {
-        settings = settings.with_from(pattern).map_err(|cause| wrong(&cause))?;
-    }
-    settings.with_vars(|name| std::env::var(name).ok()).map_err(|cause| wrong(&cause))
 }

@@ -71,9 +71,7 @@ class Identity:
         given = [(name, *self._encoded(name, value, pickler)) for name, value in self._named(args, kwargs)]
         return _native.Fingerprint(given, self.version, self.code)
 
-    def _named(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Iterator[tuple[str | None, Any]]:
+    def _named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str | None, Any]]:
         """The arguments in the order of the parameters, defaults among them."""
         signature = self.signature
         try:

@@ -29,10 +29,20 @@ class Runner(Protocol):
         """The rules with what was set."""
         ...
 
-    # The replacements and conditions of functions.
-    set_provider: Callable[[str, Callable[..., Any]], None]
-    set_replay: Callable[[str], None]
-    set_condition: Callable[[str, Callable[..., Any]], None]
+    @property
+    def set_provider(self) -> Callable[[str, Callable[..., Any]], None]:
+        """Sets what replaces a function."""
+        ...
+
+    @property
+    def set_replay(self) -> Callable[[str], None]:
+        """Serves a function from the cache."""
+        ...
+
+    @property
+    def set_condition(self) -> Callable[[str, Callable[..., Any]], None]:
+        """Sets the last gate of a function."""
+        ...
 
     def start(
         self,

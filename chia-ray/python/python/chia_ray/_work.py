@@ -13,7 +13,7 @@ from chia_ray._identity import Identity
 _log = logging.getLogger("chia")
 
 
-class ReplayMiss(LookupError):  # noqa: N818
+class ReplayMiss(LookupError):
     """A call must be replayed, by the mode of the run, and the cache cannot serve it."""
 
 
@@ -68,11 +68,19 @@ class Means(Protocol):
     """What a worker has at hand for a call."""
 
     identity: Identity
-    # The rules of the bypass, which compare, and those of the cache, which make tags.
-    rules: _native.Rules
-    cache_rules: _native.Rules
     keep_if: Callable[[Any], object] | None
+    # The run that writes the result.
     run_id: str
+
+    @property
+    def rules(self) -> _native.Rules:
+        """The rules that compare."""
+        ...
+
+    @property
+    def cache_rules(self) -> _native.Rules:
+        """The rules that make tags."""
+        ...
 
     def fingerprint(self) -> _native.Fingerprint:
         """The fingerprint of the call."""

@@ -16,7 +16,7 @@ README = PACKAGE / "README.md"
 
 def test_the_readmes_loop_runs_as_it_is(cluster: str, tmp_path: Path) -> None:
     text = README.read_text()
-    [rules] = re.findall("```yaml\n(.*?)```", text, re.DOTALL)
+    rules, *_ = re.findall("```yaml\n(.*?)```", text, re.DOTALL)
     loop, *_ = re.findall("```python\n(.*?)```", text, re.DOTALL)
     ran = tmp_path / "ran"
     for words, here in {

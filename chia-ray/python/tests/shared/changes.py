@@ -69,9 +69,7 @@ CHANGES = [
     Change("the docstring", source={"doc": "Simulates again."}),
     Change("the layout", source={"space": "\n        "}),
     Change("what is not checked", source={"body": " + 1"}, check="[arguments]", stale="its code has changed"),
-    Change(
-        "without check", kwargs={"seed": 4}, check="false", stale="argument 1 `seed` was 3, is 4"
-    ),
+    Change("without check", kwargs={"seed": 4}, check="false", stale="argument 1 `seed` was 3, is 4"),
     Change("the rules", rules="cache: {simulate: true}\n", runs=""),
 ]
 

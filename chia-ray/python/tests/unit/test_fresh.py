@@ -108,7 +108,9 @@ def test_r28_what_is_not_worth_keeping_is_returned_and_not_written(start: Start,
         return bool(result["passed"])
 
     sources = [chia_ray.function(name="simulate", keep_if=passed)(lambda ok: {"passed": ok})]
-    sources.append(chia_ray.function(name="simulate", keep_if=lambda result: result["gone"])(sources[0].function))
+    sources.append(
+        chia_ray.function(name="simulate", keep_if=lambda result: result["gone"])(sources[0].function)
+    )
     (tmp_path / "rules.yaml").write_text("cache: {simulate: true}\n")
     with Loop(tmp_path / "rules.yaml", tmp_path / "cache") as loop:
         handles = [loop.call(sources[0], ok, tag=f"t{ok}") for ok in (True, False)]
@@ -153,6 +155,9 @@ def test_a_parameter_that_is_not_there_is_named(tmp_path: Path, caplog: Any) -> 
         loop.replay(f)
         assert loop.call(f, 1, tag="t").result() == 1
     assert "`sed`" in caplog.text and "did you mean `seed`?" in caplog.text
-    with Loop(path, tmp_path / "cache", strict=True) as loop, pytest.raises(chia_ray.ConfigError, match="sed"):
+    with (
+        Loop(path, tmp_path / "cache", strict=True) as loop,
+        pytest.raises(chia_ray.ConfigError, match="sed"),
+    ):
         loop.replay(f)
         loop.call(f, 1, tag="t")

@@ -118,7 +118,7 @@ def test_r29_a_fresh_call_runs_and_is_written(place: Path) -> None:
 
 def test_r29_an_unknown_mode_lists_the_modes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHIA_MODE", "recrod")
-    with pytest.raises(chia_ray.ConfigError, match="`CHIA_MODE`.*the modes are `auto`, `off`"):
+    with pytest.raises(chia_ray.ConfigError, match=r"`CHIA_MODE`.*the modes are `auto`, `off`"):
         Loop(place / "rules.yaml")
     monkeypatch.delenv("CHIA_MODE")
     with pytest.raises(chia_ray.ConfigError, match="there is no mode `x`"):
@@ -181,7 +181,13 @@ def test_a_loop_that_was_killed_goes_on_from_the_middle(place: Path) -> None:
     (place / "rules.yaml").write_text("bypass: {step: {bypass: true, check: true}}\ncache: {step: true}\n")
 
     def command(stop: int) -> list[str]:
-        return [sys.executable, str(place / "loop.py"), str(place / "rules.yaml"), str(place / "c"), str(stop)]
+        return [
+            sys.executable,
+            str(place / "loop.py"),
+            str(place / "rules.yaml"),
+            str(place / "c"),
+            str(stop),
+        ]
 
     with subprocess.Popen(command(12), stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None

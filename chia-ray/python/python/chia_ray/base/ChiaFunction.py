@@ -11,7 +11,6 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 import ray
 from ray import cloudpickle
 
-from chia_ray import _native
 from chia_ray._engine import Shipped
 from chia_ray._function import Function, rule_name
 from chia_ray._identity import Identity
@@ -19,6 +18,7 @@ from chia_ray._work import Job
 from chia_ray.base import _original, _scope
 from chia_ray.base._actors import ChiaActorHandle, ChiaMethod, chia_actor
 from chia_ray.base._body import DECLARED, HOOKS, RESERVED, flag_option, positional, remote_body, text_option
+from chia_ray.base._decided import add_function, decided, travelling, with_object
 from chia_ray.base._refs import ObjectRefCallback, chia_cancel, chia_wait, get, settled_answer
 from chia_ray.base._run import Hooks, Ticket
 
@@ -40,8 +40,6 @@ _log = logging.getLogger("chia")
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-# Every function of this process, by the name that rules know it by.
-_names: set[str] = set()
 _uncached: set[str] = set()
 
 
@@ -76,12 +74,10 @@ class RemoteFunction(Generic[_P, _R]):
         self._signature = self._identity.signature
         self._positional = positional(self._signature)
         self._ray_options = {
-            name: value
-            for name, value in self._options.items()
-            if name not in RESERVED and value is not None
+            name: value for name, value in self._options.items() if name not in RESERVED and value is not None
         }
         self._remote: Any = None
-        _names.add(self._name)
+        add_function(self._name)
         self._bind_calls()
 
     def _bind_calls(self) -> None:
@@ -127,7 +123,9 @@ class RemoteFunction(Generic[_P, _R]):
         display = text_option("_chia_display_name", kwargs, self._options)
         fresh = flag_option("_chia_fresh", kwargs, self._options)
         hooks = self._hooks(kwargs)
-        args = tuple(map(settled_answer, self._with_object(args, kwargs)))
+        if self._bound:
+            args = with_object(self._bound[0], self._identity, self.__name__, args, kwargs)  # type: ignore[attr-defined]
+        args = tuple(map(settled_answer, args))
         kwargs = {name: settled_answer(value) for name, value in kwargs.items()}
         if self._signature is not None and (kwargs or len(args) not in self._positional):
             self._signature.bind(*args, **kwargs)
@@ -158,41 +156,6 @@ class RemoteFunction(Generic[_P, _R]):
         """The original's name for the function."""
         return self._function
 
-    def _with_object(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """The arguments with a method's object in front. It may be among them, as the original wants it:
-        ``node.build.chia_remote(node)``.
-        """
-        if not self._bound or (args and args[0] is self._bound[0]) or self._object_name in kwargs:
-            return args
-        both = (*self._bound, *args)
-        if not args or not isinstance(args[0], (type(self._bound[0]), ray.ObjectRef)):
-            return both
-        if not self._takes(args, kwargs):
-            return both
-        if not self._takes(both, kwargs):
-            return args
-        if isinstance(args[0], ray.ObjectRef):
-            return both
-        raise TypeError(
-            f"{self._name}: the first argument may be the object of the method or another one; write "
-            f"object.{self.__name__}.chia_remote(object, ...) or {type(args[0]).__name__}."  # type: ignore[attr-defined]
-            f"{self.__name__}.chia_remote(object, ...)"  # type: ignore[attr-defined]
-        )
-
-    @property
-    def _object_name(self) -> str:
-        return next(iter(self._signature.parameters), "") if self._signature is not None else ""
-
-    def _takes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Whether the function can be called so."""
-        if self._signature is None:
-            return False
-        try:
-            self._signature.bind(*args, **kwargs)
-        except TypeError:
-            return False
-        return True
-
     def _packed(
         self,
         named: tuple[str | None, bool],
@@ -206,8 +169,12 @@ class RemoteFunction(Generic[_P, _R]):
         packed = scope.packed()
         if packed is None and hooks is None and profile is None:
             return b"", *args
-        ticket = self._ticket(scope, packed, named, hooks, args, kwargs)._replace(profile=profile)
-        return *_travelling(ticket, packed), *args
+        if packed is None:
+            ticket = Ticket(job=Job(self._name, named[0]), hooks=hooks, profile=profile)
+        else:
+            ticket = decided(self._identity, self._is_cachable, scope, named, args, kwargs)
+            ticket = ticket._replace(hash=packed.hash, state=packed.inline, hooks=hooks, profile=profile)
+        return *travelling(ticket, packed), *args
 
     def dispatch_decided(self, job: Job, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Dispatches a call that a loop has decided."""
@@ -219,7 +186,7 @@ class RemoteFunction(Generic[_P, _R]):
         site = scope.cache.site if scope.cache is not None and job.write else None
         rules = scope.bypass.rules
         ticket = Ticket(packed.hash, packed.inline, job, site, rules.run, rules.from_reached)
-        return self._dispatch(None, *_travelling(ticket, packed), *args, kwargs)
+        return self._dispatch(None, *travelling(ticket, packed), *args, kwargs)
 
     def _dispatch(self, display: str | None, *args: Any) -> Any:
         *given, kwargs = args
@@ -243,48 +210,6 @@ class RemoteFunction(Generic[_P, _R]):
         pickled: bytes = cloudpickle.dumps(tuple(hooks))
         return pickled
 
-    def _ticket(
-        self,
-        scope: _scope.Scope,
-        packed: _scope.Packed | None,
-        named: tuple[str | None, bool],
-        hooks: bytes | None,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Ticket:
-        """Decides the call, here and now, and packs what its worker needs."""
-        tag, fresh = named
-        job = Job(self._name, tag)
-        if packed is None:
-            return Ticket(job=job, hooks=hooks)
-        decision, bypass, cache = None, scope.bypass, scope.cache
-        if bypass is not None and bypass.active:
-            bypass._check_names(_names)
-            decision = bypass.decide(self._name, tag, args, kwargs, fresh)
-            if decision is not None:
-                bypass.check_arguments(self._identity)
-                data = None if decision.data is None else str(decision.data)
-                job = job._replace(action=bypass.action(self._name, decision), data=data)
-        run, reached = "", False
-        if bypass is not None:
-            run, reached = bypass.rules.run, bypass.rules.from_reached
-        site = None
-        if cache is not None:
-            job = job._replace(auto_tag=tag is None and cache.rules.makes_tags(self._name))
-            run = run or cache.rules.run
-            if self._is_written(scope, tag, decision):
-                site = cache.site
-                job = job._replace(write=True)
-        return Ticket(packed.hash, packed.inline, job, site, run, reached, hooks)
-
-    def _is_written(self, scope: _scope.Scope, tag: str | None, decision: _native.Decision | None) -> bool:
-        """Whether the result goes into the cache."""
-        bypass, cache = scope.bypass, scope.cache
-        if cache is None or (bypass is not None and bypass.rules.mode == "off"):
-            return False
-        decided = None if decision is None else decision.explanation
-        return cache.rules.writes(self._name, tag, decided) and self._is_cachable()
-
     def _is_cachable(self) -> bool:
         """Whether the result is one value; warns once where it is not."""
         if self._options.get("num_returns", 1) == 1 and not inspect.isgeneratorfunction(self._function):
@@ -302,7 +227,6 @@ class RemoteFunction(Generic[_P, _R]):
             self._remote = ray.remote(**options)(self._body) if options else ray.remote(self._body)
         return self._remote
 
-
     @classmethod
     def _of(cls, function: Function[_P, _R]) -> RemoteFunction[_P, _R]:
         """A function of a loop on Ray, whose calls return what became of them as a second result."""
@@ -314,14 +238,6 @@ class RemoteFunction(Generic[_P, _R]):
         functools.update_wrapper(remote, function.function)
         remote._prepare()
         return remote
-
-
-def _travelling(ticket: Ticket, packed: _scope.Packed | None) -> tuple[Any, ...]:
-    """A ticket as arguments of the call: itself, and a large state."""
-    if packed is not None and ticket.state is None:
-        # In a list, so that Ray passes the reference on and not the state.
-        return ticket.to_bytes(), [packed.put]
-    return (ticket.to_bytes(),)
 
 
 # The original's name for what a decorated function is.

@@ -119,9 +119,7 @@ def _note(ticket: Ticket, outcome: Outcome) -> None:
 class _Task:
     """What a Ray worker has at hand for a call."""
 
-    def __init__(
-        self, body: Shipped, ticket: Ticket, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    def __init__(self, body: Shipped, ticket: Ticket, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.identity = body.identity
         self.keep_if = body.keep_if
         self.run_id = ticket.run
@@ -180,7 +178,8 @@ class _Task:
     def read_file(self) -> str:
         job, scope = self._ticket.job, _scope.current()
         assert scope.bypass is not None and job.data is not None, "the caller saw a file"
-        return scope.bypass.file_server().get_text(job.data)
+        text: str = scope.bypass.file_server().get_text(job.data)
+        return text
 
     def replay(self, tag: str) -> tuple[Found | None, str | None]:
         from chia_ray.base._cache_handle import replayed

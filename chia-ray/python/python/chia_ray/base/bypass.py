@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
-import difflib
 import logging
 import os
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import ray
 
 from chia_ray import _native
-from chia_ray._identity import Identity
 from chia_ray._settled import settled
 from chia_ray.base import _files, _scope, _writes
 from chia_ray.base._files import FileServerHandle
+from chia_ray.base._names import Names
 from chia_ray.base._refs import Answer
 from chia_ray.base._scope import BypassState
 
@@ -68,7 +66,7 @@ class Bypass:
         for warning in rules.warnings():
             _log.warning("%s", warning)
         self._restore(rules, BypassState(rules.to_bytes(), {}, {}, None, strict))
-        self._names_checked = yaml_path is None
+        self.names = Names(strict, yaml_path is not None)
         _scope.current().bypass = self
 
     def _restore(self, rules: _native.Rules, state: BypassState) -> None:
@@ -82,10 +80,7 @@ class Bypass:
         self._files = state.files
         self._strict = state.strict
         self._file_actor: Any = None
-        self._names_checked = True
-        self._arguments_checked: set[str] = set()
-        # What was registered for names that are not compared with the functions yet.
-        self._unchecked: dict[tuple[str, str], None] = {}
+        self.names = Names(state.strict)
         self.changes = 0
 
     @classmethod
@@ -106,7 +101,7 @@ class Bypass:
         """
         self._providers[func_name] = _checked(provider)
         self._replays.pop(func_name, None)
-        self._unchecked["provider", func_name] = None
+        self.names.add("provider", func_name)
         self._changed()
 
     def set_replay(self, func_name: str, *, or_fail: bool = False) -> None:
@@ -115,7 +110,7 @@ class Bypass:
         """
         self._providers.pop(func_name, None)
         self._replays[func_name] = or_fail
-        self._unchecked["replay", func_name] = None
+        self.names.add("replay", func_name)
         self._changed()
 
     def set_cond(self, func_name: str, cond: Condition) -> None:
@@ -123,7 +118,7 @@ class Bypass:
         the caller, sync or async. Arguments that are pending are shown as references.
         """
         self._conditions[func_name] = _checked(cond)
-        self._unchecked["condition", func_name] = None
+        self.names.add("condition", func_name)
         self._changed()
 
     def allow_file(self, path: str | os.PathLike[str]) -> None:
@@ -237,36 +232,6 @@ class Bypass:
             self.rules.set_from_reached()
         self.changes += 1
 
-    def _check_names(self, known: Collection[str]) -> None:
-        """Warns, once, of rules for functions that nobody knows: of a near miss now, and of others at
-        the end, since their functions may come later. Under strict rules it raises.
-        """
-        self._check_registered(known)
-        if self._names_checked:
-            return
-        unknown = self.rules.check_names(list(known))
-        if unknown and self._strict:
-            raise _native.ConfigError("\n".join(warning for warning, _ in unknown))
-        self._names_checked = True
-        warned = {warning for warning, is_near in unknown if is_near}
-        for warning in warned:
-            _log.warning("%s", warning)
-        if len(warned) < len(unknown):
-            atexit.register(_warn_unknown, self.rules, known, warned)
-
-    def _check_registered(self, known: Collection[str]) -> None:
-        """Warns of a provider or a condition whose name is nearly that of a function or of a rule."""
-        while self._unchecked:
-            (what, name), _ = self._unchecked.popitem()
-            rules = self.rules.bypass_rules()["bypass"]
-            names = {one for full in (*known, *rules) for one in (full, full.rpartition(".")[2])}
-            near = [] if name in names else difflib.get_close_matches(name, names, 1, 0.75)
-            if near:
-                text = f"a {what} is set for `{name}`, which no function is called; did you mean `{near[0]}`?"
-                if self._strict:
-                    raise _native.ConfigError(text)
-                _log.warning("%s", text)
-
     def _decide(
         self, func_name: str, tag: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> _native.Decision | None:
@@ -302,19 +267,6 @@ class Bypass:
         replays = self._replays.get(func_name, self._replays.get(func_name.rpartition(".")[2], False))
         return "must_replay" if replays and decision.action == "replay" else decision.action
 
-    def check_arguments(self, identity: Identity) -> None:
-        """Warns, once, of parameters that the rules ignore and a function does not have. Under strict
-        rules it raises.
-        """
-        if identity.name in self._arguments_checked:
-            return
-        self._arguments_checked.add(identity.name)
-        unknown = self.rules.check_arguments(identity.name, identity.parameters)
-        if unknown and self._strict:
-            raise _native.ConfigError("\n".join(unknown))
-        for warning in unknown:
-            _log.warning("%s", warning)
-
 
 def _answer_of(function: str, answer: Any) -> bool:
     """What a condition says. A reference would always count as yes."""
@@ -323,12 +275,6 @@ def _answer_of(function: str, answer: Any) -> bool:
             f"the condition of `{function}` returned {type(answer).__name__} instead of a bool: use get(...)"
         )
     return bool(answer)
-
-
-def _warn_unknown(rules: _native.Rules, known: Collection[str], warned: set[str]) -> None:
-    for warning, _ in rules.check_names(list(known)):
-        if warning not in warned:
-            _log.warning("%s", warning)
 
 
 def _rebuilt(state: BypassState) -> Bypass:
