@@ -24,6 +24,32 @@ pyo3::create_exception!(
     "An actor refused a request. `kind` is the error kind of chia-dispatch: cache, data_file, …"
 );
 
+pyo3::create_exception!(
+    chia_ray._native,
+    ArchiveError,
+    PyValueError,
+    "A file or a directory cannot be packed or unpacked. `kind` tells what went wrong: io, exists, \
+     bad_archive, …"
+);
+
+/// An exception for an error of chia-archive.
+pub(crate) fn archive(error: &chia_archive::Error) -> PyErr {
+    let kind = snake_case(&format!("{:?}", error.kind()));
+    of_kind(ArchiveError::new_err(with_causes(error)), &kind)
+}
+
+/// `BadArchive` as `bad_archive`.
+fn snake_case(name: &str) -> String {
+    let mut text = String::new();
+    for (index, letter) in name.chars().enumerate() {
+        if letter.is_uppercase() && index > 0 {
+            text.push('_');
+        }
+        text.extend(letter.to_lowercase());
+    }
+    text
+}
+
 /// An exception for an error of chia-config.
 pub(crate) fn config(error: &chia_config::ConfigError) -> PyErr {
     ConfigError::new_err(with_causes(error))

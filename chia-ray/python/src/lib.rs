@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod actor;
+mod archive;
 mod decision;
 mod entry;
 mod error;
@@ -23,11 +24,13 @@ mod native {
     #[pymodule_export]
     use crate::actor::Actor;
     #[pymodule_export]
+    use crate::archive::Archive;
+    #[pymodule_export]
     use crate::decision::{Decision, Explained};
     #[pymodule_export]
     use crate::entry::new_entry;
     #[pymodule_export]
-    use crate::error::{CacheError, ConfigError, DispatchError};
+    use crate::error::{ArchiveError, CacheError, ConfigError, DispatchError};
     #[pymodule_export]
     use crate::files::FileServer;
     #[pymodule_export]

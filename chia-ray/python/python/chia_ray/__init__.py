@@ -10,22 +10,26 @@ if "free-threading" in sys.version:
     raise ImportError("chia-ray does not support free-threaded builds of Python; use the regular build")
 
 if TYPE_CHECKING:
+    from chia_ray._archive import Directory, File
     from chia_ray._codecs import Codec
     from chia_ray._engine import enable
     from chia_ray._function import Function, function
     from chia_ray._handle import Counts, Forecast, Handle, Progress
     from chia_ray._local import WorkerDied
     from chia_ray._loop import Loop
-    from chia_ray._native import CacheError, ConfigError
+    from chia_ray._native import ArchiveError, CacheError, ConfigError
     from chia_ray._store import Store
     from chia_ray._work import Outcome, ReplayMiss
 
 __version__ = "0.1.0"
 __all__ = [
+    "ArchiveError",
     "CacheError",
     "Codec",
     "ConfigError",
     "Counts",
+    "Directory",
+    "File",
     "Forecast",
     "Function",
     "Handle",
@@ -42,10 +46,13 @@ __all__ = [
 
 # Where each public name is. They are imported when they are first used, so that `import chia_ray` is quick.
 _PUBLIC = {
+    "ArchiveError": "_native",
     "CacheError": "_native",
     "Codec": "_codecs",
     "ConfigError": "_native",
     "Counts": "_handle",
+    "Directory": "_archive",
+    "File": "_archive",
     "Forecast": "_handle",
     "Function": "_function",
     "Handle": "_handle",

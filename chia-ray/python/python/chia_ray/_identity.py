@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from chia_ray import _native
+from chia_ray._archive import _Archived
 from chia_ray._code import code_hash
 
 _log = logging.getLogger("chia")
@@ -95,6 +96,9 @@ class Identity:
     def _encoded(
         self, name: str | None, value: Any, pickler: type[pickle.Pickler]
     ) -> tuple[list[Any], str | None]:
+        if isinstance(value, _Archived):
+            # Its content counts, and not how it is packed.
+            return [bytes.fromhex(value.digest), b""], repr(value)
         try:
             parts = _encoded(value, pickler)
         except Exception as error:

@@ -22,6 +22,25 @@ class DispatchError(RuntimeError):
 
     kind: str
 
+class ArchiveError(ValueError):
+    """A file or a directory cannot be packed or unpacked."""
+
+    kind: str
+
+@final
+class Archive:
+    """A file or a directory as a value."""
+
+    def __new__(cls, path: str | PathLike[str], is_directory: bool, packed: bool) -> Archive: ...
+    @staticmethod
+    def from_bytes(bytes: bytes, is_directory: bool) -> Archive: ...
+    def to_bytes(self) -> bytes: ...
+    def put_at(self, path: str | PathLike[str], replace: bool) -> None: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+
 @final
 class Actor:
     """A living actor of chia-services: bytes in, bytes out. Calls may overlap."""
