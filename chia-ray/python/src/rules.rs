@@ -151,8 +151,8 @@ impl Rules {
     }
 
     /// Whether the first call to run has been decided.
-    #[getter]
-    fn from_reached(&self) -> bool {
+    #[getter(from_reached)]
+    fn has_reached_from(&self) -> bool {
         self.read().from_reached()
     }
 
