@@ -1,5 +1,6 @@
 //! The cache as an actor: one store, shared by every driver and worker (R21).
 
+use std::io::Cursor;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -7,12 +8,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chia_cache::{ByteSize, Durability, Entry, Facts, NewEntry, Options, Replay, Store};
+use chia_cache::{ByteSize, Durability, Options, Store};
 use chia_dispatch::{Actor, Error, ErrorKind, Result, TaskContext};
 use serde::{Deserialize, Serialize};
 
-use super::direct::{self, Door, Secret};
-use super::{blocking, pack, unknown_method, unpack, warnings};
+use super::direct::{self, Door, Request, Secret};
+use super::{blocking, unknown_method, warnings};
+use crate::message::{pack, unpack};
 
 /// The kind of actor that holds the cache.
 pub const CACHE_KIND: &str = "chia.cache";
@@ -143,18 +145,14 @@ impl Actor for CacheActor {
             Door::to_answer(entrance.as_deref().and_then(|entrance| entrance.door(store)))
         };
         match method {
-            "has" => {
-                let (tag, _): (String, _) = unpack(&payload)?;
-                pack(&store.has(&tag).map_err(failed)?, &[])
-            }
             "size_bytes" => pack(&store.size_bytes(), &[]),
             "attach" => {
                 blocking(move || attach(&store, &payload).and_then(|()| door(&store))).await
             }
             "door" => blocking(move || door(&store)).await,
-            "write" => blocking(move || write(&store, &payload, args.into_iter().next())).await,
-            "read" => blocking(move || read(&store, &payload)).await,
-            "replay" => blocking(move || replay(&store, &payload)).await,
+            "write" | "read" | "replay" | "has" => {
+                blocking(move || respond(&store, &payload, args.into_iter().next())).await
+            }
             "facts" | "evict" | "flush" | "keys" | "stats" => {
                 let method = method.to_owned();
                 blocking(move || manage(&store, &method, &payload)).await
@@ -190,27 +188,15 @@ fn attach(store: &Store, payload: &Bytes) -> Result<()> {
     Ok(())
 }
 
-fn write(store: &Store, payload: &Bytes, object: Option<Bytes>) -> Result<Bytes> {
-    let ((tag, entry), inline): ((String, NewEntry), _) = unpack(payload)?;
+/// Answers a request as the socket does. A large value came as an object of its own.
+fn respond(store: &Store, payload: &Bytes, object: Option<Bytes>) -> Result<Bytes> {
+    let (request, inline): (Request<'_>, Bytes) = unpack(payload)?;
     let value = object.unwrap_or(inline);
-    let written = store.write(&tag, value, &entry).map_err(failed)?;
-    pack(&written, &[])
-}
-
-fn read(store: &Store, payload: &Bytes) -> Result<Bytes> {
-    let (tag, _): (String, _) = unpack(payload)?;
-    match store.read(&tag).map_err(failed)? {
-        Some(Entry { value, facts, .. }) => pack(&Some(facts), &value),
-        None => pack(&None::<Facts>, &[]),
-    }
-}
-
-fn replay(store: &Store, payload: &Bytes) -> Result<Bytes> {
-    let ((tag, function), _): ((String, String), _) = unpack(payload)?;
-    match store.replay(&tag, &function).map_err(failed)? {
-        Replay::Hit(Entry { value, facts, .. }) => pack(&Ok::<_, String>(facts), &value),
-        Replay::Miss(why) => pack(&Err::<Facts, _>(why.to_string()), &[]),
-    }
+    let length = value.len() as u64;
+    let broken = |error| Error::new(ErrorKind::Cache, "the cache failed").with_source(error);
+    let (answer, found) =
+        direct::respond(store, &request, Cursor::new(value), length).map_err(broken)?;
+    pack(&answer, &found)
 }
 
 /// What is small and may wait for the disk.
@@ -220,7 +206,10 @@ fn manage(store: &Store, method: &str, payload: &Bytes) -> Result<Bytes> {
         "facts" => pack(&store.facts(&tag()?).map_err(failed)?, &[]),
         "evict" => pack(&store.evict(&tag()?).map_err(failed)?, &[]),
         "flush" => pack(&store.clear().map_err(failed)?, &[]),
-        "keys" => pack(&store.keys().map_err(failed)?, &[]),
+        "keys" => {
+            let keys = postcard::to_stdvec(&store.keys().map_err(failed)?);
+            pack(&(), &keys.map_err(|error| Error::of(ErrorKind::Encode, error.into()))?)
+        }
         _ => pack(&store.stats(), &[]),
     }
 }

@@ -1,8 +1,6 @@
 //! The cache as a loop, a task or a condition sees it.
 
 use std::fmt;
-use std::future::Future;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,9 +15,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::cache::CONCURRENCY;
-use super::direct::{CacheLine, Door};
-use super::{CACHE_KIND, CacheInit, blocking, pack, unpack};
+use super::direct::{Answer, CacheLine, Door, Request};
+use super::{CACHE_KIND, CacheInit, blocking};
 use crate::codec::{self, Value};
+use crate::message::{pack, unpack};
 
 /// The name of the cache actor, one a backend (on Ray: one a cluster).
 const CACHE_NAME: &str = "chia.cache";
@@ -221,21 +220,8 @@ impl CacheClient {
     /// # Errors
     /// A cache that does not answer, or cannot write.
     pub async fn write_bytes(&self, tag: &str, value: Bytes, entry: &NewEntry) -> Result<Written> {
-        let (to, what, facts) = (tag.to_owned(), value.clone(), entry.clone());
-        let direct = move |line: &CacheLine, patience| {
-            line.write(&to, what.len() as u64, &|to| to.write_all(&what), facts, patience)
-        };
-        self.either_way(direct, self.write_through(tag, value, entry)).await
-    }
-
-    async fn write_through(&self, tag: &str, value: Bytes, entry: &NewEntry) -> Result<Written> {
-        let header = (tag, entry);
-        let (payload, args) = if value.len() <= INLINE {
-            (pack(&header, &value)?, Vec::new())
-        } else {
-            (pack(&header, &[])?, vec![self.backend.put(value).await?])
-        };
-        Ok(unpack(&self.call("write", payload, args).await?)?.0)
+        let request = Request::Write { tag: tag.to_owned().into(), entry: entry.clone() };
+        self.request(request, value).await?.0.written()
     }
 
     /// The value under a tag, if there is one; it counts as used.
@@ -243,17 +229,10 @@ impl CacheClient {
     /// # Errors
     /// [`ErrorKind::Decode`] when it is of another type, or a cache that does not answer.
     pub async fn read<T: Value>(&self, tag: &str) -> Result<Option<CacheEntry<T>>> {
-        let about = tag.to_owned();
-        let direct = move |line: &CacheLine, patience| line.read(&about, patience);
-        let through = async {
-            let answer = self.call("read", pack(&tag, &[])?, Vec::new()).await?;
-            let (facts, value): (Option<Facts>, Bytes) = unpack(&answer)?;
-            Ok(facts.map(|facts| (value, facts)))
-        };
-        let found = self.either_way(direct, through).await?;
-        found
-            .map(|(value, facts)| Ok(CacheEntry { value: codec::decode(&value)?, facts }))
-            .transpose()
+        let request = Request::Read { tag: tag.to_owned().into() };
+        let (answer, value) = self.request(request, Bytes::new()).await?;
+        let entry = |facts| Ok(CacheEntry { value: codec::decode(&value)?, facts });
+        answer.found()?.ok().map(entry).transpose()
     }
 
     /// As [`read`](Self::read), for entries that may stand in for a computation of `function`; or why
@@ -266,14 +245,10 @@ impl CacheClient {
         tag: &str,
         function: &str,
     ) -> Result<Result<(Bytes, Facts), String>> {
-        let about = (tag.to_owned(), function.to_owned());
-        let direct = move |line: &CacheLine, patience| line.replay(&about.0, &about.1, patience);
-        let through = async {
-            let answer = self.call("replay", pack(&(tag, function), &[])?, Vec::new()).await?;
-            let (found, value): (Result<Facts, String>, Bytes) = unpack(&answer)?;
-            Ok(found.map(|facts| (value, facts)))
-        };
-        self.either_way(direct, through).await
+        let (tag, function) = (tag.to_owned().into(), function.to_owned().into());
+        let request = Request::Replay { tag, function };
+        let (answer, value) = self.request(request, Bytes::new()).await?;
+        Ok(answer.found()?.map(|facts| (value, facts)))
     }
 
     /// Whether a tag has a value. Does not count as use.
@@ -281,9 +256,8 @@ impl CacheClient {
     /// # Errors
     /// A cache that does not answer.
     pub async fn has(&self, tag: &str) -> Result<bool> {
-        let about = tag.to_owned();
-        let direct = move |line: &CacheLine, patience| line.has(&about, patience);
-        self.either_way(direct, self.ask("has", &tag)).await
+        let request = Request::Has { tag: tag.to_owned().into() };
+        self.request(request, Bytes::new()).await?.0.has()
     }
 
     /// The facts of an entry, if there is one. Does not count as use.
@@ -315,7 +289,8 @@ impl CacheClient {
     /// # Errors
     /// A cache that does not answer.
     pub async fn keys(&self) -> Result<Vec<String>> {
-        self.ask("keys", &()).await
+        let ((), keys) = unpack(&self.call("keys", Bytes::new(), Vec::new()).await?)?;
+        postcard::from_bytes(&keys).map_err(|error| Error::of(ErrorKind::Protocol, error.into()))
     }
 
     /// What the entries count against the budget.
@@ -347,21 +322,23 @@ impl CacheClient {
         }
     }
 
-    /// Asks at the cache's door; where there is none, or it does not answer, through the backend.
-    async fn either_way<T: Send + 'static>(
-        &self,
-        direct: impl FnOnce(&CacheLine, Duration) -> io::Result<Result<T>> + Send + 'static,
-        through: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        let Some(line) = &self.line else { return through.await };
+    /// Asks the cache directly. Without a direct way, or an answer on it, asks through the backend.
+    async fn request(&self, request: Request<'static>, value: Bytes) -> Result<(Answer, Bytes)> {
+        let Some(line) = &self.line else { return self.through_backend(&request, value).await };
+        let request = Arc::new(request);
         if line.is_open() {
-            let (way, patience) = (Arc::clone(line), self.patience);
-            match blocking(move || Ok(direct(&way, patience))).await? {
-                Ok(answer) => return answer,
-                Err(error) => tracing::debug!(%error, "the cache does not answer at its door"),
+            let (way, request, value) = (Arc::clone(line), Arc::clone(&request), value.clone());
+            let patience = self.patience;
+            let asked = blocking(move || {
+                let length = value.len() as u64;
+                Ok(way.ask(&request, (length, &|to| to.write_all(&value)), patience))
+            });
+            match asked.await? {
+                Ok(answer) => return Ok(answer),
+                Err(error) => tracing::debug!(%error, "the cache does not answer directly"),
             }
         }
-        let answer = through.await?;
+        let answer = self.through_backend(&request, value).await?;
         if line.wants_door() {
             // The next request is served either way.
             let told =
@@ -370,6 +347,19 @@ impl CacheClient {
             line.learn(door);
         }
         Ok(answer)
+    }
+
+    async fn through_backend(
+        &self,
+        request: &Request<'_>,
+        value: Bytes,
+    ) -> Result<(Answer, Bytes)> {
+        let (payload, args) = if value.len() <= INLINE {
+            (pack(request, &value)?, Vec::new())
+        } else {
+            (pack(request, &[])?, vec![self.backend.put(value).await?])
+        };
+        unpack(&self.call(request.method(), payload, args).await?)
     }
 
     async fn ask<A: Serialize + Sync, R: DeserializeOwned>(

@@ -14,7 +14,8 @@ use chia_dispatch::backend::{
 use chia_dispatch::{Actor, Error, ErrorKind, Result, TaskContext};
 use serde::{Deserialize, Serialize};
 
-use super::{blocking, pack, unknown_method, unpack};
+use super::{blocking, unknown_method};
+use crate::message::{pack, unpack};
 
 /// The kind of actor that serves files.
 pub const FILES_KIND: &str = "chia.files";

@@ -5,11 +5,8 @@ mod cache_client;
 pub mod codec;
 mod direct;
 mod files;
+pub mod message;
 pub mod warnings;
-
-use bytes::Bytes;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 pub use cache::{CACHE_KIND, CacheInit, open_cache, serve_cache, serve_cache_at};
 pub use cache_client::{CacheClient, CacheEntry, CacheOptions, CacheSite};
@@ -18,24 +15,6 @@ pub use direct::{CacheLine, Door, Secret};
 pub use files::{FILES_KIND, FileClient, FileServerStats, FilesInit, open_files, serve_files};
 
 use chia_dispatch::{Error, ErrorKind, Result};
-
-/// A header and a raw value behind it.
-fn pack<T: Serialize>(header: &T, value: &[u8]) -> Result<Bytes> {
-    let mut bytes = postcard::to_stdvec(header).map_err(broken)?;
-    bytes.extend_from_slice(value);
-    Ok(bytes.into())
-}
-
-/// The header, and the raw value behind it.
-fn unpack<T: DeserializeOwned>(bytes: &Bytes) -> Result<(T, Bytes)> {
-    let (header, rest) = postcard::take_from_bytes(bytes).map_err(broken)?;
-    Ok((header, bytes.slice_ref(rest)))
-}
-
-fn broken(error: postcard::Error) -> Error {
-    Error::new(ErrorKind::Protocol, "an actor's request or answer cannot be read")
-        .with_source(error)
-}
 
 fn unknown_method(kind: &str, method: &str) -> Error {
     Error::new(ErrorKind::NotRegistered, format!("the {kind} actor has no method `{method}`"))

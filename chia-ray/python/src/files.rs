@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chia_services::{FilesInit, serve_files};
+use chia_services::{FilesInit, message, serve_files};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::actor::Actor;
-use crate::error::{self, DispatchError};
+use crate::error;
 
 /// Serves the files that it was made for, and no others.
 #[pyclass(frozen, module = "chia_ray._native")]
@@ -47,14 +47,14 @@ impl FileServer {
     /// Whether a file is served, and there.
     fn exists(&self, py: Python<'_>, path: PathBuf) -> PyResult<bool> {
         let answer = self.ask(py, "exists", &path)?;
-        postcard::from_bytes(&answer).map_err(|cause| DispatchError::new_err(cause.to_string()))
+        let (exists, _) = message::unpack(&answer).map_err(|cause| error::dispatch(&cause))?;
+        Ok(exists)
     }
 }
 
 impl FileServer {
     fn ask(&self, py: Python<'_>, method: &str, path: &PathBuf) -> PyResult<Bytes> {
-        let request = postcard::to_stdvec(path)
-            .map_err(|cause| DispatchError::new_err(format!("{}: {cause}", path.display())))?;
-        self.actor().ask(py, method, request.into(), Vec::new())
+        let request = message::pack(path, &[]).map_err(|cause| error::dispatch(&cause))?;
+        self.actor().ask(py, method, request, Vec::new())
     }
 }

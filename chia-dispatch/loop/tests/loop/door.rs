@@ -13,7 +13,7 @@ use chia_loop::cache::{ByteSize, Durability};
 use chia_loop::{
     Backend, CacheOptions, CacheWrite, Chia, LocalBackend, Resources, Result, Source, Worker,
 };
-use chia_services::{CacheInit, serve_cache_at};
+use chia_services::{CacheInit, message, serve_cache_at};
 
 use crate::program::{CACHE_HIT, FRESH, READ_CACHE, registry};
 
@@ -106,7 +106,7 @@ async fn r21_writes_reads_and_looks_go_through_the_door() {
 /// What an attaching loop is told of a door.
 fn told(listener: &TcpListener) -> Bytes {
     let address = listener.local_addr().unwrap();
-    postcard::to_stdvec(&Some((address, [7_u8; 32]))).unwrap().into()
+    message::pack(&Some((address, [7_u8; 32])), &[]).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chia_cache::{Facts, NewEntry, Written};
-use chia_dispatch::{Error, ErrorKind, Result};
+use chia_dispatch::Result;
 
 use super::{Answer, BUFFER, Door, Exactly, Request, check_greeting, greet};
-use super::{read_head, write_head};
+use crate::message::{read_head, write_head};
 
 /// A door that is there opens within this time, greeting included.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ const AGAIN_MAX: Duration = Duration::from_secs(600);
 const KEPT: usize = 8;
 
 /// What a request may send along: its length, and who writes it.
-type Value<'a> = (u64, &'a dyn Fn(&mut dyn Write) -> io::Result<()>);
+pub(crate) type Value<'a> = (u64, &'a dyn Fn(&mut dyn Write) -> io::Result<()>);
 
 const NO_VALUE: Value<'static> = (0, &|_| Ok(()));
 
@@ -90,10 +90,7 @@ impl CacheLine {
         patience: Duration,
     ) -> io::Result<Result<Written>> {
         let request = Request::Write { tag: Cow::Borrowed(tag), entry };
-        Ok(match self.ask(&request, (length, value), patience)?.0 {
-            Answer::Written(written) => Ok(written),
-            other => Err(unasked(other)),
-        })
+        Ok(self.ask(&request, (length, value), patience)?.0.written())
     }
 
     /// The value under a tag with its facts, if there is one. It counts as used.
@@ -106,11 +103,8 @@ impl CacheLine {
         patience: Duration,
     ) -> io::Result<Result<Option<(Bytes, Facts)>>> {
         let request = Request::Read { tag: Cow::Borrowed(tag) };
-        Ok(match self.ask(&request, NO_VALUE, patience)? {
-            (Answer::Found(facts), value) => Ok(Some((value, *facts))),
-            (Answer::Missing(_), _) => Ok(None),
-            (other, _) => Err(unasked(other)),
-        })
+        let (answer, value) = self.ask(&request, NO_VALUE, patience)?;
+        Ok(answer.found().map(|found| found.ok().map(|facts| (value, facts))))
     }
 
     /// As [`read`](Self::read), if the entry may stand for a computation of `function`; or why not.
@@ -124,11 +118,8 @@ impl CacheLine {
         patience: Duration,
     ) -> io::Result<Result<Result<(Bytes, Facts), String>>> {
         let request = Request::Replay { tag: Cow::Borrowed(tag), function: function.into() };
-        Ok(match self.ask(&request, NO_VALUE, patience)? {
-            (Answer::Found(facts), value) => Ok(Ok((value, *facts))),
-            (Answer::Missing(why), _) => Ok(Err(why)),
-            (other, _) => Err(unasked(other)),
-        })
+        let (answer, value) = self.ask(&request, NO_VALUE, patience)?;
+        Ok(answer.found().map(|found| found.map(|facts| (value, facts))))
     }
 
     /// Whether there is a value under a tag. Does not count as use.
@@ -137,13 +128,11 @@ impl CacheLine {
     /// As [`write`](Self::write).
     pub fn has(&self, tag: &str, patience: Duration) -> io::Result<Result<bool>> {
         let request = Request::Has { tag: Cow::Borrowed(tag) };
-        Ok(match self.ask(&request, NO_VALUE, patience)?.0 {
-            Answer::Has(has) => Ok(has),
-            other => Err(unasked(other)),
-        })
+        Ok(self.ask(&request, NO_VALUE, patience)?.0.has())
     }
 
-    fn ask(
+    /// Makes a request with a value. The cache's answer may have a value, too.
+    pub(crate) fn ask(
         &self,
         request: &Request<'_>,
         value: Value<'_>,
@@ -200,14 +189,6 @@ impl CacheLine {
 impl fmt::Debug for CacheLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CacheLine({:?})", self.lock().door)
-    }
-}
-
-/// The error of an answer that is none to the question.
-fn unasked(answer: Answer) -> Error {
-    match answer {
-        Answer::Failed(why) => Error::new(ErrorKind::Cache, why),
-        other => Error::new(ErrorKind::Protocol, format!("the cache answered {other:?}")),
     }
 }
 

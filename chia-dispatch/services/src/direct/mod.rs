@@ -7,11 +7,10 @@
 //!
 //! ```text
 //! greeting = 16 bytes, the one half of the secret | in return the other half
-//! message  = u32 length of the header | u64 length of the value | header | value
 //! ```
 //!
-//! Numbers are little-endian, headers postcard. A request and its answer are a message each, one
-//! after the other; a connection serves one request at a time.
+//! A request and its answer are a [message](crate::message) each, one after the other; a connection
+//! serves one request at a time. The actor's calls of the same name take and give the same messages.
 
 mod line;
 mod serve;
@@ -22,26 +21,19 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 
 use chia_cache::{Facts, NewEntry, Written};
-use chia_dispatch::Result;
-use serde::de::DeserializeOwned;
+use chia_dispatch::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 pub use line::CacheLine;
-pub(super) use serve::open;
+pub(super) use serve::{open, respond};
 
-use super::{pack, unpack};
+use crate::message::{pack, unpack};
 
 /// What proves both sides to each other: whoever has it may read and write the cache.
 pub type Secret = [u8; 32];
 
 /// Half of a [`Secret`], each side's part of the greeting.
 const HALF: usize = 16;
-
-/// The longest header, in bytes. Tags are much shorter.
-const MAX_HEADER: usize = 1024 * 1024;
-
-/// The bytes before the header: the lengths of the header and of the value.
-const HEAD: usize = 4 + 8;
 
 /// As much is gathered before a system call, in bytes.
 const BUFFER: usize = 64 * 1024;
@@ -79,30 +71,69 @@ impl fmt::Debug for Door {
     }
 }
 
-/// What may be asked at the door.
+/// A request to the cache. A value may follow it.
 #[derive(Debug, Serialize, Deserialize)]
-enum Request<'a> {
-    /// Keep the value that follows.
+pub(crate) enum Request<'a> {
+    /// Store the value that follows.
     Write { tag: Cow<'a, str>, entry: NewEntry },
-    /// The value under a tag.
+    /// Read the value under a tag.
     Read { tag: Cow<'a, str> },
-    /// The value under a tag, if it may stand for a computation of a function.
+    /// Read the value under a tag, if it may stand for a computation of a function.
     Replay { tag: Cow<'a, str>, function: Cow<'a, str> },
-    /// Whether there is a value.
+    /// Report whether there is a value.
     Has { tag: Cow<'a, str> },
 }
 
-/// What is answered.
+impl Request<'_> {
+    /// The method of the cache's actor that takes it.
+    pub(crate) fn method(&self) -> &'static str {
+        match self {
+            Self::Write { .. } => "write",
+            Self::Read { .. } => "read",
+            Self::Replay { .. } => "replay",
+            Self::Has { .. } => "has",
+        }
+    }
+}
+
+/// The cache's answer to a request.
 #[derive(Debug, Serialize, Deserialize)]
-enum Answer {
+pub(crate) enum Answer {
     Written(Written),
     /// The value follows.
     Found(Box<Facts>),
-    /// There is none, and why.
+    /// There is no such value, and why.
     Missing(String),
     Has(bool),
     /// The store could not do it.
     Failed(String),
+}
+
+impl Answer {
+    pub(crate) fn written(self) -> Result<Written> {
+        if let Self::Written(written) = self { Ok(written) } else { Err(self.unexpected()) }
+    }
+
+    pub(crate) fn has(self) -> Result<bool> {
+        if let Self::Has(has) = self { Ok(has) } else { Err(self.unexpected()) }
+    }
+
+    /// The facts of the value that follows the answer, or why there is none.
+    pub(crate) fn found(self) -> Result<Result<Facts, String>> {
+        match self {
+            Self::Found(facts) => Ok(Ok(*facts)),
+            Self::Missing(why) => Ok(Err(why)),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    /// The error of an answer to another request.
+    fn unexpected(self) -> Error {
+        match self {
+            Self::Failed(why) => Error::new(ErrorKind::Cache, why),
+            other => Error::new(ErrorKind::Protocol, format!("the cache answered {other:?}")),
+        }
+    }
 }
 
 fn greet(to: &mut impl Write, half: &[u8]) -> io::Result<()> {
@@ -125,44 +156,6 @@ fn check_half(said: &[u8; HALF], expected: &[u8]) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::new(io::ErrorKind::PermissionDenied, "the peer has another secret")),
     }
-}
-
-/// A message up to its value.
-fn encode_head(header: &impl Serialize, value: u64) -> io::Result<Vec<u8>> {
-    let header = postcard::to_stdvec(header).map_err(io::Error::other)?;
-    let length = u32::try_from(header.len()).ok().filter(|_| header.len() <= MAX_HEADER);
-    let length = length.ok_or_else(|| io::Error::other("the header is too long"))?;
-    Ok([&length.to_le_bytes()[..], &value.to_le_bytes(), &header].concat())
-}
-
-/// The lengths of a message's header and of its value.
-fn parse_lengths(head: &[u8; HEAD]) -> io::Result<(usize, u64)> {
-    let (header, value) = head.split_at(4);
-    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-    let header = usize::try_from(number(header)).map_err(io::Error::other)?;
-    if header > MAX_HEADER {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the peer's header is too long"));
-    }
-    Ok((header, number(value)))
-}
-
-fn parse_header<'b, T: Deserialize<'b>>(header: &'b [u8]) -> io::Result<T> {
-    postcard::from_bytes(header).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-}
-
-/// Writes a message up to its value.
-fn write_head(to: &mut impl Write, header: &impl Serialize, value: u64) -> io::Result<()> {
-    to.write_all(&encode_head(header, value)?)
-}
-
-/// Reads a message up to its value, and the value's length.
-fn read_head<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<(T, u64)> {
-    let mut head = [0; HEAD];
-    from.read_exact(&mut head)?;
-    let (length, value) = parse_lengths(&head)?;
-    let mut header = vec![0; length];
-    from.read_exact(&mut header)?;
-    Ok((parse_header(&header)?, value))
 }
 
 /// The value of a message: so many bytes, and an error when the peer goes away before.

@@ -19,9 +19,9 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{Answer, BUFFER, Door, Exactly, HALF, HEAD, Request, Secret};
-use super::{check_half, encode_head, parse_header, parse_lengths};
+use super::{Answer, BUFFER, Door, Exactly, HALF, Request, Secret, check_half};
 use crate::cache::CONCURRENCY;
+use crate::message::{HEAD, encode_head, parse_header, parse_lengths};
 
 /// A client greets within this time.
 const GREETING: Duration = Duration::from_secs(5);
@@ -147,7 +147,7 @@ impl Server {
 }
 
 /// The answer to a request. What the store did not read of the value is skipped.
-fn respond(
+pub(crate) fn respond(
     store: &Store,
     request: &Request<'_>,
     from: impl Read,

@@ -8,6 +8,7 @@ use chia_dispatch::ErrorKind;
 use super::*;
 use crate::CacheSite;
 use crate::cache::CONCURRENCY;
+use crate::message::{MAX_HEADER, read_head, write_head};
 
 const SECRET: Secret = [7; 32];
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

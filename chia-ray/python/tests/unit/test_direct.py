@@ -32,7 +32,8 @@ def silent(store: _native.Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[_n
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         varint = bytes([port & 127 | 128, port >> 7 & 127 | 128, port >> 14])
-        yield _native.Line(door[:6] + varint + SECRET)
+        header = door[12:18] + varint + SECRET
+        yield _native.Line(len(header).to_bytes(4, "little") + bytes(8) + header)
 
 
 def test_r14_what_is_written_directly_is_in_the_store(store: _native.Store, line: _native.Line) -> None:

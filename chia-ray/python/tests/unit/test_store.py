@@ -80,9 +80,9 @@ def test_r13_what_exceeds_the_budget_is_not_stored(tmp_path: Path) -> None:
 def test_r21_the_actor_of_a_store_serves_the_same_entries(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     actor = store.actor("127.0.0.1", bytes(32))
-    assert actor.call("size_bytes", b"") == b"\0"
+    assert actor.call("size_bytes", b"")[12:] == b"\0"
     store.write("t", [b"12345"])
-    assert actor.call("size_bytes", b"") == b"\6"
+    assert actor.call("size_bytes", b"")[12:] == b"\6"
     with pytest.raises(_native.DispatchError, match="no method `dance`") as unknown:
         actor.call("dance", b"")
     assert unknown.value.kind == "not_registered"
@@ -92,7 +92,7 @@ def test_r21_a_node_without_an_ip_address_has_a_cache_without_a_door(tmp_path: P
     store = open_store(tmp_path)
     with pytest.warns(UserWarning, match="`head.local` is no IP address"):
         actor = store.actor("head.local", bytes(32))
-    assert actor.call("door", b"") == b"\0"
+    assert actor.call("door", b"")[12:] == b"\0"
 
 
 def test_r25_calls_of_a_store_overlap(tmp_path: Path) -> None:
