@@ -89,6 +89,7 @@ fn build(
         commits: GroupCommit::default(),
         log_bytes: AtomicU64::new(0),
         unlinks: UnlinkQueue::default(),
+        failed_files: Mutex::default(),
         reserve_used: AtomicBool::new(false),
         damaged: AtomicBool::new(false),
         unlinked: AtomicBool::new(false),

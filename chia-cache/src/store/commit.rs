@@ -165,13 +165,35 @@ impl Inner {
         Ok(())
     }
 
-    /// Holds a writer back while the log is far ahead of the index or needs to be healed.
+    /// Holds a writer back while the log is far ahead of the index, or something needs to be healed.
     pub(crate) fn admit(&self) -> Result<()> {
+        self.remove_failed_files()?;
         if self.commits.is_broken() {
             self.upkeep(true)?;
         } else if self.is_behind(2) {
             self.upkeep(false)?;
         }
+        Ok(())
+    }
+
+    /// Removes, durably, the files that failed writes have left. Otherwise such a file could come back
+    /// after a crash in the place of what was acknowledged later.
+    pub(crate) fn remove_failed_files(&self) -> Result<()> {
+        let mut failed = lock(&self.failed_files);
+        if failed.is_empty() {
+            return Ok(());
+        }
+        self.check_owner()?;
+        for name in &*failed {
+            let path = self.paths.dir.join(name);
+            match self.io.remove(&path) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed.map_err(|e| Error::io("remove", &path, e))?,
+            }
+        }
+        let dir = &self.paths.dir;
+        self.io.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+        failed.clear();
         Ok(())
     }
 }

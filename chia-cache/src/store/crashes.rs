@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::inner::{CLOSED, Tuning};
-use crate::io::sim::{Loss, Sim};
+use crate::io::sim::{Fault, Loss, Sim};
 use crate::{ByteSize, Codec, Durability, NewEntry, Options, Origin, Store};
 
 const TUNING: Tuning = Tuning { checkpoint_at: 100_000, sync_all_from: 2, threads: false };
@@ -82,4 +82,57 @@ fn r36_a_replay_takes_bounded_memory() {
     let store = Store::open_with(Arc::new(sim), Path::new("/cache"), options, tuning).unwrap();
     assert!((0..300).all(|i| store.read(&format!("t{i}")).unwrap().unwrap().value[0] == i as u8));
     assert_eq!(store.stats().entries, 300);
+}
+
+/// A file of a write that failed would be adopted by the next opening, in the place of what was
+/// acknowledged later.
+#[test]
+fn r17_a_failed_write_does_not_come_back_over_a_later_acknowledgement() {
+    for fault in [Fault::Eio, Fault::ShortWrite] {
+        for n in 0..40 {
+            for evicts in [true, false] {
+                let sim = Sim::default();
+                let store = open(&sim, Durability::Durable);
+                write(&store, &[1; 500]);
+                sim.fail_at(n, fault);
+                let entry = NewEntry::new(Origin::Real).codec(Codec::Raw);
+                let failed = store.write("x", [2; 500], &entry).is_err();
+                sim.heal();
+                if !failed {
+                    continue;
+                }
+                let expected = if evicts {
+                    assert!(store.evict("x").unwrap());
+                    None
+                } else {
+                    write(&store, &[1; 500]);
+                    Some(vec![1; 500])
+                };
+                for loss in [Loss::Process, Loss::Everything, Loss::Contents] {
+                    let store = open(&sim.after(loss), Durability::Durable);
+                    let found = store.read("x").unwrap().map(|found| found.value.to_vec());
+                    assert_eq!(found, expected, "{fault:?} at {n}, then {loss:?}");
+                }
+                store.inner().state.store(CLOSED, Ordering::Release);
+            }
+        }
+    }
+}
+
+/// The file of a write that a real result outlived waits to be unlinked when its tag is evicted.
+#[test]
+fn r17_an_evicted_tag_stays_evicted_when_a_refused_file_was_left() {
+    for kept_real in [true, false] {
+        let sim = Sim::default();
+        let store = open(&sim, Durability::Durable);
+        if kept_real {
+            write(&store, &[1; 500]);
+        }
+        let provider = NewEntry::new(Origin::Provider).codec(Codec::Raw);
+        store.write_from("x", &mut &[2; 500][..], &provider).unwrap();
+        store.evict("x").unwrap();
+        assert!(!store.evict("x").unwrap());
+        let sim = crash(&sim, store, Loss::Everything);
+        assert!(open(&sim, Durability::Durable).read("x").unwrap().is_none());
+    }
 }

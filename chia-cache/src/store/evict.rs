@@ -17,13 +17,19 @@ impl Inner {
         let _running = self.enter()?;
         self.admit()?;
         let mut writer = lock(&self.writer);
-        let Some(found) = self.find(tag, false)? else {
-            return Ok(false);
-        };
-        let position = self.commit_remove(&mut writer, vec![(tag.into(), found.meta)], false)?;
+        let found = self.find(tag, false)?;
+        // No entry is no proof that no file is left of the tag: one that is about to be unlinked would be
+        // adopted after a crash, unless the log says that the tag was removed.
+        let generation = self.next_generation.load(Ordering::Acquire).saturating_sub(1);
+        self.append(&mut writer, vec![Op::Remove { tag: tag.to_owned(), generation }], &[])?;
+        let position = writer.log.position();
+        if let Some(found) = &found {
+            self.discard_file(position, tag, &found.meta);
+            lock(&self.live).remove(tag.into(), &found.meta);
+        }
         drop(writer);
         self.acknowledge(position)?;
-        Ok(true)
+        Ok(found.is_some())
     }
 
     /// Removes every entry; gives how many there were.

@@ -169,12 +169,12 @@ fn check_usable(sim: &Sim, store: Store, mode: Durability, budget: u64, what: &s
     expected.check(&store, false, what);
 }
 
-/// Runs the scenario with the fault at each operation in turn, until it is no longer reached; the
-/// quick suite takes every 29th. Gives how many operations the scenario has.
+/// Runs the scenario with the fault at each operation in turn, until it is no longer reached. Each
+/// is followed by all of the losses, in the quick suite by one of them in turn. Gives how many
+/// operations the scenario has.
 fn at_every_operation(mode: Durability, budget: u64, fault: Fault, losses: &[Loss]) -> u64 {
-    let (first, step) =
-        if std::env::var_os("CHIA_SLOW").is_some() { (0, 1) } else { (fastrand::u64(..29), 29) };
-    for n in (first..).step_by(step) {
+    let slow = std::env::var_os("CHIA_SLOW").is_some();
+    for n in 0.. {
         let sim = Sim::default();
         let mut expected = expected(mode, budget);
         sim.fail_at(n, fault);
@@ -187,7 +187,8 @@ fn at_every_operation(mode: Durability, budget: u64, fault: Fault, losses: &[Los
         if let (Some(store), false) = (&store, fault == Fault::Crash) {
             expected.check(store, false, &what);
         }
-        for loss in losses {
+        let turn = n as usize % losses.len();
+        for loss in if slow { losses } else { &losses[turn..=turn] } {
             let what = format!("{what}, then {loss:?}");
             let left = sim.after(*loss);
             let store = open(&left, mode, budget)

@@ -137,7 +137,8 @@ impl Inner {
         self.sync_unlinks()?;
         let mut state = lock(&self.index);
         // A file that could not be unlinked is a leftover to be swept, which a clean stop rules out.
-        let stopped = if self.unlinks.len() == 0 { self.dir_time()? } else { 0 };
+        let swept = self.remove_failed_files().is_ok() && self.unlinks.len() == 0;
+        let stopped = if swept { self.dir_time()? } else { 0 };
         let (epoch, unused) = {
             let writer = lock(&self.writer);
             (writer.log.epoch(), writer.log.offset() == 0)

@@ -233,11 +233,12 @@ impl Inner {
             .finish(&self.paths.dir, &StagedFile::trailer(self.id, tag, &meta), self.is_durable())
             .map_err(|e| Error::io("write a value into", &self.paths.dir, e));
         self.counters.in_flight_bytes.sub(len);
-        finished?;
-        let committed = self.commit(tag, meta.clone(), None, entry);
-        // Once committed the file belongs to the entry, acknowledged or not.
-        if !matches!(committed, Ok(Committed { kept: true, .. })) {
-            self.discard_file(0, tag, &meta);
+        let committed = finished.and_then(|()| self.commit(tag, meta.clone(), None, entry));
+        match &committed {
+            // Once committed the file belongs to the entry, acknowledged or not.
+            Ok(Committed { kept: true, .. }) => {}
+            Ok(_) => self.discard_file(0, tag, &meta),
+            Err(_) => lock(&self.failed_files).extend(files::name(tag, &meta)),
         }
         committed
     }
