@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The paths of one store.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Paths {
     /// The directory the user named; value files are right in it.
     pub(crate) dir: PathBuf,

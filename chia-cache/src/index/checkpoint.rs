@@ -66,16 +66,20 @@ impl<'t> Checkpoint<'t> {
         Ok(())
     }
 
+    /// Each row is read before it is removed. What redb hands out for a removed row removes it when it is
+    /// dropped; if reading a damaged row panics while it is held, that drop panics too, which aborts.
     fn remove(&mut self, tag: &str) -> Result<()> {
-        let name = match self.entries.remove(tag)? {
+        let name = match self.entries.get(tag)? {
             Some(old) => row::meta(tag, old.value()).and_then(|meta| files::name(tag, &meta)),
             None => return Ok(()),
         };
+        self.entries.remove(tag)?;
         if let Some(name) = name {
             self.files.remove(&*name)?;
         }
-        let old = self.recency.remove(tag)?.map(|old| old.value().0);
-        if let Some(rank) = old {
+        let rank = self.recency.get(tag)?.map(|old| old.value().0);
+        if let Some(rank) = rank {
+            self.recency.remove(tag)?;
             self.order.remove(rank)?;
         }
         Ok(())

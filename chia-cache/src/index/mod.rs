@@ -95,7 +95,17 @@ fn guarded<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
 /// The open index.
 #[derive(Debug)]
 pub(crate) struct Index {
-    db: Database,
+    /// `None` only while it is dropped.
+    db: Option<Database>,
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        // Closing writes, so over damage it may panic like everything else. What it does not write is
+        // repaired at the next opening.
+        let db = self.db.take();
+        let _ = guarded(|| Ok(drop(db)));
+    }
 }
 
 impl Index {
@@ -106,8 +116,12 @@ impl Index {
         guarded(|| {
             let mut builder = Database::builder();
             let db = builder.set_cache_size(PAGE_CACHE).create_with_backend(IndexBackend(file))?;
-            Ok(Self { db })
+            Ok(Self { db: Some(db) })
         })
+    }
+
+    fn db(&self) -> Result<&Database> {
+        self.db.as_ref().ok_or(IndexError::DatabaseAlreadyOpen)
     }
 
     /// The format number and the totals; `None` if the index is new.
@@ -116,7 +130,7 @@ impl Index {
     }
 
     fn read_totals(&self) -> Result<Option<(u32, Totals)>> {
-        let txn = self.db.begin_read()?;
+        let txn = self.db()?.begin_read()?;
         let table = match txn.open_table(NUMBERS) {
             Ok(table) => table,
             Err(TableError::TableDoesNotExist(_)) => return Ok(None),
@@ -139,7 +153,7 @@ impl Index {
     /// Brings an index of format 1 to this format, in one commit.
     pub(crate) fn migrate(&self, totals: &mut Totals) -> Result<()> {
         guarded(|| {
-            let txn = self.db.begin_write()?;
+            let txn = self.db()?.begin_write()?;
             {
                 let (old, mut new) = (txn.open_table(ENTRIES_1)?, txn.open_table(ENTRIES)?);
                 for found in old.iter()? {
@@ -162,7 +176,7 @@ impl Index {
     }
 
     fn commit(&self, memtable: &Memtable, totals: &mut Totals) -> Result<()> {
-        let mut txn = self.db.begin_write()?;
+        let mut txn = self.db()?.begin_write()?;
         txn.set_quick_repair(true);
         if memtable.is_cleared() {
             txn.delete_table(ENTRIES)?;
@@ -178,7 +192,7 @@ impl Index {
 
     /// The state as of the last checkpoint.
     pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        guarded(|| Ok(Arc::new(Snapshot::new(&self.db.begin_read()?)?)))
+        guarded(|| Ok(Arc::new(Snapshot::new(&self.db()?.begin_read()?)?)))
     }
 }
 

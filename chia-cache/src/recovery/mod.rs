@@ -11,10 +11,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 use std::sync::{Arc, Mutex, RwLock};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::eviction::EvictionCursor;
 use crate::index::Totals;
-use crate::io::Io;
+use crate::io::{Io, Open};
 use crate::live::LiveView;
 use crate::log::commit::GroupCommit;
 use crate::log::segment::{Found, Segment};
@@ -43,23 +43,46 @@ pub(crate) fn open(
         let step = if paths.dir.exists() { "open" } else { "create" };
         Error::io(step, &paths.dir, e)
     })?;
-    make_dirs(&*io, &paths)?;
-    let quarantine = Quarantine::new(&*io, &paths.quarantine, options.budget.bytes());
     let mut report = OpenReport::default();
-    clear_paths(&quarantine, &paths, &mut report, &[&paths.lock])?;
-    let owner = Owner::take(&*io, &paths.lock, options.lock_wait)?;
+    let error = match attempt(&io, &paths, &options, tuning, &mut report) {
+        Ok(inner) => return Ok((inner, report)),
+        Err(error) => error,
+    };
+    if !matches!(error.kind(), ErrorKind::Corrupt) {
+        return Err(error);
+    }
+    // Some damage shows only when the index is changed. With the mark it is rebuilt from the start.
+    io.open(&paths.rebuild, Open::Create).map_err(|_| error)?;
+    let OpenReport { quarantined, leftovers, .. } = report;
+    let mut report = OpenReport { quarantined, leftovers, ..OpenReport::default() };
+    let inner = attempt(&io, &paths, &options, tuning, &mut report)?;
+    Ok((inner, report))
+}
+
+fn attempt(
+    io: &Arc<dyn Io>,
+    paths: &Paths,
+    options: &Options,
+    tuning: Tuning,
+    report: &mut OpenReport,
+) -> Result<Inner> {
+    make_dirs(&**io, paths)?;
+    let quarantine = Quarantine::new(&**io, &paths.quarantine, options.budget.bytes());
+    clear_paths(&quarantine, paths, report, &[&paths.lock])?;
+    let owner = Owner::take(&**io, &paths.lock, options.lock_wait)?;
     let logs = [log::path(&paths.private, 0), log::path(&paths.private, 1)];
-    clear_paths(&quarantine, &paths, &mut report, &[&paths.index, &logs[0], &logs[1]])?;
-    let mut segments = Segments::find(&*io, &quarantine, &logs, &mut report)?;
-    let opened = index::open(&*io, &paths, &quarantine, &mut report, &segments)?;
+    clear_paths(&quarantine, paths, report, &[&paths.index, &logs[0], &logs[1]])?;
+    let mut segments = Segments::find(&**io, &quarantine, &logs, report)?;
+    let opened = index::open(&**io, paths, &quarantine, report, &segments)?;
     let from = if opened.old.is_some() || opened.lost { None } else { Some(opened.totals.epoch) };
     let newest = segments.newest().max(opened.totals.epoch);
     segments.retain_newer(from);
-    let inner = build(Arc::clone(&io), paths, options, tuning, owner, &opened, newest)?;
+    let (paths, options) = (paths.clone(), options.clone());
+    let inner = build(Arc::clone(io), paths, options, tuning, owner, &opened, newest)?;
     let stopped = opened.totals.stopped;
-    let recovery = Recovery::new(&inner, &mut report, &opened, segments.damaged);
+    let recovery = Recovery::new(&inner, report, &opened, segments.damaged);
     recovery.run(opened, &segments.list, stopped)?;
-    Ok((inner, report))
+    Ok(inner)
 }
 
 fn build(
