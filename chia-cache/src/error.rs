@@ -50,6 +50,11 @@ pub enum ErrorKind {
     Tag,
     /// The facts of the entry are too long to be kept.
     Facts,
+    /// The directory cannot be an overlay of its base.
+    Overlay {
+        /// What stands in the way, and what to do.
+        why: String,
+    },
     /// The store has been closed.
     Closed,
 }
@@ -123,7 +128,9 @@ impl fmt::Display for Error {
                 "cannot {doing} {path}: it has format {found} and this version reads up to {}; use a newer chia-cache",
                 crate::FORMAT_VERSION
             ),
-            ErrorKind::NotOwner { why } => write!(f, "cannot {doing} {path}: {why}"),
+            ErrorKind::NotOwner { why } | ErrorKind::Overlay { why } => {
+                write!(f, "cannot {doing} {path}: {why}")
+            }
             ErrorKind::Busy => {
                 write!(f, "cannot {doing} {path}: its owner changes it too fast; try again")
             }

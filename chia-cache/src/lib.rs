@@ -15,6 +15,7 @@ mod log;
 mod memtable;
 mod meta;
 mod options;
+pub mod overlay;
 mod owner;
 mod paths;
 pub mod pickle;

@@ -21,6 +21,8 @@ pub(crate) struct Paths {
     pub(crate) reserve: PathBuf,
     /// Says that the index was found damaged while the store was open.
     pub(crate) rebuild: PathBuf,
+    /// The path of the directory that an overlay's reads fall through to; see [`crate::overlay`].
+    pub(crate) overlay: PathBuf,
 }
 
 impl Paths {
@@ -34,6 +36,7 @@ impl Paths {
             quarantine: private.join("quarantine"),
             reserve: private.join("reserve"),
             rebuild: private.join("rebuild"),
+            overlay: private.join("overlay"),
             private,
             dir,
         }

@@ -58,6 +58,9 @@ impl Error {
             Self::Cache(error) if matches!(error.kind(), chia_cache::ErrorKind::Shrink { .. }) => {
                 exit::NO
             }
+            Self::Cache(error) if matches!(error.kind(), chia_cache::ErrorKind::Overlay { .. }) => {
+                exit::NOT_FOUND
+            }
             Self::NoRun { .. }
             | Self::NoCache { .. }
             | Self::Record(chia_record::Error::NoRecord { .. }) => exit::NOT_FOUND,

@@ -251,3 +251,34 @@ fn r34_a_value_is_shown_without_being_executed() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["value"].as_str().unwrap().chars().count(), 4_001);
 }
+
+#[test]
+fn an_overlay_is_looked_at_as_any_cache_and_names_its_base() {
+    let dir = tempfile::tempdir().unwrap();
+    let (base, fork) = (dir.path().join("base"), dir.path().join("fork"));
+    let stored = |dir: &Path, tag: &str| {
+        let store = open(dir);
+        store.write(tag, b"value", &NewEntry::new(Origin::Real)).unwrap();
+        store.close().unwrap();
+    };
+    stored(&base, "recorded");
+    stored(&fork, "new");
+    chia_cache::overlay::record(&fork, &base).unwrap();
+    let named = format!("overlay of         {}", base.display());
+    assert!(said(&tool(&fork, &["stats"])).contains(&named));
+    assert!(!said(&tool(&base, &["stats"])).contains("overlay of"));
+    let stats: serde_json::Value =
+        serde_json::from_slice(&tool(&fork, &["stats", "--json"]).stdout).unwrap();
+    assert_eq!(stats["base"], base.to_str().unwrap());
+    let shown = said(&tool(&fork, &["show", "recorded"]));
+    assert!(shown.contains("recorded") && shown.contains(base.to_str().unwrap()), "{shown}");
+    assert!(!said(&tool(&fork, &["show", "new"])).contains("base"));
+    assert_eq!(tool(&fork, &["show", "absent"]).status.code(), Some(1));
+    let listed = said(&tool(&fork, &["ls"]));
+    assert!(listed.contains("new") && !listed.contains("recorded"), "{listed}");
+    assert_eq!(tool(&fork, &["rm", "*"]).status.code(), Some(0));
+    assert!(said(&tool(&base, &["ls"])).contains("recorded"), "the base is untouched");
+    fs::rename(&base, dir.path().join("moved")).unwrap();
+    let gone = tool(&fork, &["stats"]);
+    assert!(gone.status.code() == Some(3) && said(&gone).contains("is gone"), "{}", said(&gone));
+}

@@ -1,7 +1,9 @@
 //! The cache as an actor: one store, shared by every driver and worker (R21).
 
+use std::ffi::OsStr;
 use std::io::Cursor;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,6 +15,7 @@ use chia_dispatch::{Actor, Error, ErrorKind, Result, TaskContext};
 use serde::{Deserialize, Serialize};
 
 use super::direct::{self, Door, Request, Secret};
+use super::overlay::OverlayStore;
 use super::{blocking, unknown_method, warnings};
 use crate::message::{pack, unpack};
 
@@ -81,7 +84,7 @@ pub fn open_cache(init: Bytes, _context: TaskContext) -> Result<Box<dyn Actor>> 
 /// Serves a store that is open already, for hosts that use it in other ways as well.
 #[must_use]
 pub fn serve_cache(store: Store) -> Box<dyn Actor> {
-    Box::new(CacheActor { store: Some(store), entrance: None })
+    Box::new(CacheActor { store: Some(OverlayStore::new(store)), entrance: None })
 }
 
 /// As [`serve_cache`], with a [`Door`] on an address of this machine, which is opened when somebody
@@ -89,7 +92,8 @@ pub fn serve_cache(store: Store) -> Box<dyn Actor> {
 #[must_use]
 pub fn serve_cache_at(store: Store, host: IpAddr, secret: Secret) -> Box<dyn Actor> {
     let entrance = Entrance { host, secret, door: OnceLock::new() };
-    Box::new(CacheActor { store: Some(store), entrance: Some(entrance.into()) })
+    let store = Some(OverlayStore::new(store));
+    Box::new(CacheActor { store, entrance: Some(entrance.into()) })
 }
 
 /// Closing a store writes what is pending, so the last one is dropped off the runtime's threads.
@@ -106,7 +110,7 @@ impl Drop for CacheActor {
 /// The actor itself: requests in, answers out.
 struct CacheActor {
     /// Set until the actor is dropped.
-    store: Option<Store>,
+    store: Option<OverlayStore>,
     entrance: Option<Arc<Entrance>>,
 }
 
@@ -119,7 +123,7 @@ struct Entrance {
 
 impl Entrance {
     /// The door, opened now if it never was. Without one everybody takes the way through the backend.
-    fn door(&self, store: &Store) -> Option<&Door> {
+    fn door(&self, store: &OverlayStore) -> Option<&Door> {
         let open = || {
             let opened = direct::open(store.clone(), self.host, self.secret);
             opened
@@ -141,11 +145,11 @@ impl Actor for CacheActor {
         let closed = || Error::new(ErrorKind::Cache, "the cache is being closed");
         let store = self.store.clone().ok_or_else(closed)?;
         let entrance = self.entrance.clone();
-        let door = move |store: &Store| {
+        let door = move |store: &OverlayStore| {
             Door::to_answer(entrance.as_deref().and_then(|entrance| entrance.door(store)))
         };
         match method {
-            "size_bytes" => pack(&store.size_bytes(), &[]),
+            "size_bytes" => pack(&store.own().size_bytes(), &[]),
             "attach" => {
                 blocking(move || attach(&store, &payload).and_then(|()| door(&store))).await
             }
@@ -162,10 +166,12 @@ impl Actor for CacheActor {
     }
 }
 
-/// A loop that starts the cache meets a living one: the same directory and durability, or an error
-/// that shows both; another budget resizes it.
-fn attach(store: &Store, payload: &Bytes) -> Result<()> {
-    let (wanted, _): (CacheInit, _) = unpack(payload)?;
+/// A loop that starts the cache meets a living one: the same directory, durability and base, or an
+/// error that shows both; another budget resizes it. The path of the base, if the loop wants one,
+/// follows the header.
+fn attach(cache: &OverlayStore, payload: &Bytes) -> Result<()> {
+    let (wanted, base): (CacheInit, Bytes) = unpack(payload)?;
+    let store = cache.own();
     let differs = |what: &str, living: &dyn std::fmt::Display, wanted: &dyn std::fmt::Display| {
         let message = format!(
             "a cache is running with {what} {living}, this loop asks for {wanted}: stop the one or \
@@ -180,6 +186,8 @@ fn attach(store: &Store, payload: &Bytes) -> Result<()> {
     if store.durability() != wanted.durability {
         return Err(differs("durability", &store.durability(), &wanted.durability));
     }
+    let base = (!base.is_empty()).then(|| Path::new(OsStr::from_bytes(&base)));
+    cache.attach(base).map_err(|why| Error::new(ErrorKind::Cache, why))?;
     let before = store.budget();
     if before != wanted.budget {
         store.set_budget(wanted.budget).map_err(failed)?;
@@ -189,7 +197,7 @@ fn attach(store: &Store, payload: &Bytes) -> Result<()> {
 }
 
 /// Answers a request as the socket does. A large value came as an object of its own.
-fn respond(store: &Store, payload: &Bytes, object: Option<Bytes>) -> Result<Bytes> {
+fn respond(store: &OverlayStore, payload: &Bytes, object: Option<Bytes>) -> Result<Bytes> {
     let (request, inline): (Request<'_>, Bytes) = unpack(payload)?;
     let value = object.unwrap_or(inline);
     let length = value.len() as u64;
@@ -200,17 +208,17 @@ fn respond(store: &Store, payload: &Bytes, object: Option<Bytes>) -> Result<Byte
 }
 
 /// What is small and may wait for the disk.
-fn manage(store: &Store, method: &str, payload: &Bytes) -> Result<Bytes> {
+fn manage(store: &OverlayStore, method: &str, payload: &Bytes) -> Result<Bytes> {
     let tag = || unpack::<String>(payload).map(|(tag, _)| tag);
     match method {
         "facts" => pack(&store.facts(&tag()?).map_err(failed)?, &[]),
-        "evict" => pack(&store.evict(&tag()?).map_err(failed)?, &[]),
-        "flush" => pack(&store.clear().map_err(failed)?, &[]),
+        "evict" => pack(&store.own().evict(&tag()?).map_err(failed)?, &[]),
+        "flush" => pack(&store.own().clear().map_err(failed)?, &[]),
         "keys" => {
             let keys = postcard::to_stdvec(&store.keys().map_err(failed)?);
             pack(&(), &keys.map_err(|error| Error::of(ErrorKind::Encode, error.into()))?)
         }
-        _ => pack(&store.stats(), &[]),
+        _ => pack(&store.own().stats(), &[]),
     }
 }
 

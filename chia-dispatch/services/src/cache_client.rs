@@ -1,6 +1,7 @@
 //! The cache as a loop, a task or a condition sees it.
 
 use std::fmt;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -48,6 +49,7 @@ pub struct CacheOptions {
     dir: PathBuf,
     durability: Durability,
     lock_wait: Duration,
+    base: Option<PathBuf>,
 }
 
 impl CacheOptions {
@@ -60,7 +62,31 @@ impl CacheOptions {
             dir: dir.into(),
             durability: Durability::default(),
             lock_wait: Duration::from_secs(10),
+            base: None,
         }
+    }
+
+    /// Makes the cache an overlay of the cache in another directory, its base: what is not in the
+    /// overlay is read from the base, and everything is written to the overlay. So the results of one
+    /// run stay, and a second run tries something else.
+    ///
+    /// Entries of the base count as used. While another cache has the base open they do not, and the
+    /// overlay reads what the base held when the overlay was opened. The overlay holds the base open
+    /// itself otherwise. The size is the budget of the overlay alone. A base may be an overlay too. The
+    /// directory stays an overlay: later loops need not name the base again.
+    ///
+    /// The cache does not start when the base is gone or is no cache, when a directory would be its own
+    /// base, or when the directory is an overlay of another base.
+    ///
+    /// ```
+    /// use chia_services::CacheOptions;
+    ///
+    /// let forked = CacheOptions::new("4 GB", "/data/run_b").overlay_of("/data/run_a");
+    /// ```
+    #[must_use]
+    pub fn overlay_of(mut self, base: impl Into<PathBuf>) -> Self {
+        self.base = Some(base.into());
+        self
     }
 
     /// What an acknowledged write survives; power loss ([`Durability::Durable`]) unless set.
@@ -83,14 +109,19 @@ impl CacheOptions {
         &self.dir
     }
 
-    fn init(self) -> Result<CacheInit> {
+    /// What the cache is opened with, and its base.
+    fn init(self) -> Result<(CacheInit, Option<PathBuf>)> {
         let refuse = |why: String| Error::new(ErrorKind::Cache, why);
         let budget = self.size.map_err(refuse)?;
-        let dir = std::path::absolute(&self.dir).map_err(|error| {
-            refuse(format!("the cache directory {} cannot be used", self.dir.display()))
-                .with_source(error)
-        })?;
-        Ok(CacheInit { dir, budget, durability: self.durability, lock_wait: self.lock_wait })
+        let absolute = |dir: &Path| {
+            std::path::absolute(dir).map_err(|error| {
+                refuse(format!("the cache directory {} cannot be used", dir.display()))
+                    .with_source(error)
+            })
+        };
+        let (durability, lock_wait) = (self.durability, self.lock_wait);
+        let init = CacheInit { dir: absolute(&self.dir)?, budget, durability, lock_wait };
+        Ok((init, self.base.as_deref().map(absolute).transpose()?))
     }
 }
 
@@ -146,8 +177,7 @@ impl CacheClient {
     /// # Errors
     /// [`ErrorKind::Cache`] with what stands in the way.
     pub async fn start(backend: Arc<dyn Backend>, options: CacheOptions) -> Result<Self> {
-        let init = options.init()?;
-        let (client, site) = Self::attach(backend, init).await?;
+        let (client, site) = Self::attach(backend, options).await?;
         let line = site.door().map(|door| Arc::new(CacheLine::new(Some(door))));
         Ok(Self { line, ..client })
     }
@@ -157,15 +187,17 @@ impl CacheClient {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn settle(backend: Arc<dyn Backend>, options: CacheOptions) -> Result<CacheSite> {
-        Self::attach(backend, options.init()?).await.map(|(_, site)| site)
+        Self::attach(backend, options).await.map(|(_, site)| site)
     }
 
-    async fn attach(backend: Arc<dyn Backend>, init: CacheInit) -> Result<(Self, CacheSite)> {
-        let init = init.to_bytes()?;
+    async fn attach(backend: Arc<dyn Backend>, options: CacheOptions) -> Result<(Self, CacheSite)> {
+        let (init, base) = options.init()?;
+        let base = base.map_or_else(Vec::new, |base| base.into_os_string().into_vec());
+        let request = pack(&init, &base)?;
         let spec = ActorSpec {
             name: Some(CACHE_NAME.to_owned()),
             kind: CACHE_KIND.to_owned(),
-            init: init.clone(),
+            init: init.to_bytes()?,
             concurrency: Concurrency::Concurrent(CONCURRENCY),
             lifetime: Lifetime::Detached,
             restarts: u32::MAX,
@@ -178,7 +210,7 @@ impl CacheClient {
         let actor = Arc::new(Mutex::new(Some(backend.actor(spec).await?)));
         let name = CACHE_NAME.into();
         let client = Self { backend, name, actor, line: None, patience: PATIENCE };
-        let door = client.call("attach", init, Vec::new()).await?;
+        let door = client.call("attach", request, Vec::new()).await?;
         Ok((client, CacheSite { name: CACHE_NAME.to_owned(), door }))
     }
 

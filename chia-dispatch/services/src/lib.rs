@@ -6,6 +6,7 @@ pub mod codec;
 mod direct;
 mod files;
 pub mod message;
+mod overlay;
 pub mod warnings;
 
 pub use cache::{CACHE_KIND, CacheInit, open_cache, serve_cache, serve_cache_at};

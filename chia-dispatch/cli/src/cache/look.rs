@@ -1,8 +1,8 @@
 //! Opening a cache to look at it: nothing in the directory changes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use chia_cache::{Facts, ReadOnlyStore, Store};
+use chia_cache::{Facts, ReadOnlyStore, Store, overlay};
 
 use super::glob;
 use crate::error::{Error, Result};
@@ -16,6 +16,38 @@ pub(super) fn open(dir: &Path) -> Result<ReadOnlyStore> {
     match Store::open_read_only(dir) {
         Err(_) if !has_index(dir) => Err(no_cache(dir)),
         opened => Ok(opened?),
+    }
+}
+
+/// The directories that reads of an overlay fall through to, the nearest first; none of any other cache.
+pub(super) fn bases(dir: &Path) -> Result<Vec<PathBuf>> {
+    match overlay::base(dir)? {
+        Some(base) => Ok(overlay::bases(dir, base)?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// A cache and, if it is an overlay, its bases.
+pub(crate) struct Readable(Vec<ReadOnlyStore>);
+
+impl Readable {
+    pub(crate) fn open(dir: &Path) -> Result<Self> {
+        let dirs = std::iter::once(dir.to_owned()).chain(bases(dir)?);
+        Ok(Self(dirs.map(|dir| open(&dir)).collect::<Result<_>>()?))
+    }
+
+    /// The entry that a loop would find, and the store that has it.
+    pub(crate) fn find(&self, tag: &str) -> Result<Option<(&ReadOnlyStore, Facts)>> {
+        for store in &self.0 {
+            if let Some(facts) = store.facts(tag)? {
+                return Ok(Some((store, facts)));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn is_base(&self, store: &ReadOnlyStore) -> bool {
+        self.0.first().is_none_or(|own| own.dir() != store.dir())
     }
 }
 

@@ -15,36 +15,42 @@ use crate::{text, value};
 /// The most characters of a value that are printed.
 const LONGEST_VALUE: usize = 4_000;
 
+/// An entry as it is shown.
 #[derive(Serialize)]
-struct WithValue<'a> {
+struct Shown {
     #[serde(flatten)]
-    facts: &'a Facts,
+    facts: Facts,
+    /// The directory of the base that has the entry, if an overlay was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<String>,
     /// The value as Python writes it, cut.
-    value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
 }
 
-/// `chia-cache show TAG`; false if there is no such entry, or its value is damaged.
+/// `chia-cache show TAG`; false if there is no such entry, or its value is damaged. The entry of an
+/// overlay may be in a base.
 pub(crate) fn show(args: &Args, tag: &str, with_value: bool, out: &mut Output) -> Result<bool> {
-    let store = look::open(&args.dir)?;
-    let Some(facts) = store.facts(tag)? else {
+    let stores = look::Readable::open(&args.dir)?;
+    let Some((store, facts)) = stores.find(tag)? else {
         eprintln!("chia-cache: no entry has the tag `{}`", printable(tag));
         return Ok(false);
     };
-    let value = if with_value { read(&store, &facts)? } else { None };
+    let value = if with_value { read(store, &facts)? } else { None };
     if with_value && value.is_none() {
         eprintln!("chia-cache: the value is damaged");
     }
     let whole = value.is_some() == with_value;
-    match value {
-        Some(value) if out.json => out.object(&WithValue { facts: &facts, value })?,
-        None if out.json => out.object(&facts)?,
-        value => {
-            let facts = serde_json::to_value(&facts).map_err(std::io::Error::from)?;
-            lines("", &facts, out)?;
-            if let Some(value) = value {
-                out.line(format!("{:<18} {value}", "value"))?;
-            }
-        }
+    let base = stores.is_base(store).then(|| store.dir().display().to_string());
+    let mut shown = Shown { facts, base, value };
+    if out.json {
+        out.object(&shown)?;
+        return Ok(whole);
+    }
+    let value = shown.value.take();
+    lines("", &serde_json::to_value(&shown).map_err(std::io::Error::from)?, out)?;
+    if let Some(value) = value {
+        out.line(format!("{:<18} {value}", "value"))?;
     }
     Ok(whole)
 }
@@ -98,11 +104,19 @@ fn lines(name: &str, value: &Value, out: &mut Output) -> Result<()> {
 pub(crate) fn stats(args: &Args, out: &mut Output) -> Result<bool> {
     let store = look::open(&args.dir)?;
     let stats = store.stats();
+    let bases = look::bases(&args.dir)?;
     if out.json {
+        let mut stats = serde_json::to_value(&stats).map_err(std::io::Error::from)?;
+        if let (Some(base), Value::Object(members)) = (bases.first(), &mut stats) {
+            members.insert("base".to_owned(), base.display().to_string().into());
+        }
         out.object(&stats)?;
         return Ok(true);
     }
     out.line(format!("directory          {}", printable(&store.dir().display().to_string())))?;
+    for base in bases {
+        out.line(format!("overlay of         {}", printable(&base.display().to_string())))?;
+    }
     out.line(format!("entries            {}", stats.entries))?;
     out.line(format!("bytes              {}", text::bytes(stats.bytes)))?;
     out.line(format!("index on disk      {}", text::bytes(stats.index_bytes)))?;

@@ -69,6 +69,13 @@ fn builder(case: &Case, rules: &str, dir: &Path) -> ChiaBuilder {
     Chia::builder(registry()).backend(backend).config(config).record_in(dir.join("runs"))
 }
 
+/// Starts a loop that replays the step.
+async fn replaying(case: &Case, builder: ChiaBuilder) -> Chia {
+    let chia = case.during("the loop to start", builder.start()).await.expect("the loop starts");
+    chia.replay(&STEP).expect("a registered function");
+    chia
+}
+
 /// A provider runs on the worker, where the real call would have run.
 pub(crate) async fn a_provider_runs_where_the_call_would(case: &Case) {
     let nodes = case.during("nodes", case.backend.nodes()).await.expect("nodes are known");
@@ -203,12 +210,9 @@ pub(crate) async fn a_nested_call_reaches_the_first_to_run(case: &Case) {
     for label in ["first", "second", "third"] {
         filled.step(case, label, "ran").await;
     }
-    let from = builder(case, KEPT, filled.dir.path())
-        .cache(CacheOptions::new("64 MB", filled.dir.path().join("cache")))
-        .run_from("second");
-    let chia = case.during("the loop to start", from.start()).await.expect("the loop starts");
-    chia.replay(&STEP).expect("a registered function");
-    let looped = Loop { chia, dir: filled.dir };
+    let cache = CacheOptions::new("64 MB", filled.dir.path().join("cache"));
+    let from = builder(case, KEPT, filled.dir.path()).cache(cache).run_from("second");
+    let looped = Loop { chia: replaying(case, from).await, dir: filled.dir };
     let source = |handle: &Handle<String>| handle.outcome().map(|outcome| outcome.source);
     let before = looped.step(case, "first", "ran").await;
     assert_eq!(source(&before), Some(Source::Replayed), "nothing has reached the first to run");
@@ -216,5 +220,33 @@ pub(crate) async fn a_nested_call_reaches_the_first_to_run(case: &Case) {
     assert_eq!(case.board.count("second"), 2, "the nested call is the first to run");
     let after = looped.step(case, "third", "ran").await;
     assert_eq!(source(&after), Some(Source::Ran), "the driver was not informed");
+    looped.stop_cache(case).await;
+}
+
+/// A cache may be an overlay of another: reads fall through to the base, writes stay in the overlay.
+pub(crate) async fn an_overlay_reads_from_its_base(case: &Case) {
+    let first = Loop::start(case, KEPT, true).await;
+    first.step(case, "recorded", "ran").await;
+    first.stop_cache(case).await;
+    let Loop { dir, .. } = first;
+    let (base, fork) = (dir.path().join("cache"), dir.path().join("fork"));
+    let overlay = CacheOptions::new("64 MB", &fork).overlay_of(&base);
+    let chia = replaying(case, builder(case, KEPT, dir.path()).cache(overlay)).await;
+    let looped = Loop { chia, dir };
+    let replayed = looped.step(case, "recorded", "ran").await;
+    assert_eq!(replayed.outcome().map(|outcome| outcome.source), Some(Source::Replayed));
+    looped.step(case, "new", "ran").await;
+    looped.stop_cache(case).await;
+
+    let cache = CacheOptions::new("64 MB", &base);
+    let chia = replaying(case, builder(case, KEPT, looped.dir.path()).cache(cache)).await;
+    let looped = Loop { chia, dir: looped.dir };
+    let keys = looped.chia.cache().expect("a loop with a cache");
+    let keys = case.during("the keys", keys.keys()).await.expect("the cache answers");
+    assert_eq!(keys, ["recorded"], "the base has what it had");
+    let again = CacheOptions::new("64 MB", &base).overlay_of(&fork);
+    let refused = builder(case, KEPT, looped.dir.path()).cache(again).start();
+    let error = case.during("a loop that is refused", refused).await.expect_err("it is refused");
+    assert!(error.to_string().contains("running without a base"), "{error}");
     looped.stop_cache(case).await;
 }

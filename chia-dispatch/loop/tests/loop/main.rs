@@ -10,6 +10,7 @@ mod door;
 mod files;
 mod handles;
 mod nested;
+mod overlay;
 mod program;
 mod progress;
 mod record;

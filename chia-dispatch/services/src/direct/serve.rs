@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chia_cache::{Entry, Replay, Store};
+use chia_cache::{Entry, Replay};
 use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use super::{Answer, BUFFER, Door, Exactly, HALF, Request, Secret, check_half};
 use crate::cache::CONCURRENCY;
 use crate::message::{HEAD, encode_head, parse_header, parse_lengths};
+use crate::overlay::OverlayStore;
 
 /// A client greets within this time.
 const GREETING: Duration = Duration::from_secs(5);
@@ -38,7 +39,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 const GATHER: u64 = 1024 * 1024;
 
 /// Opens the endpoint of a store, for as long as this process lives.
-pub(crate) fn open(store: Store, host: IpAddr, secret: Secret) -> io::Result<Door> {
+pub(crate) fn open(store: OverlayStore, host: IpAddr, secret: Secret) -> io::Result<Door> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .thread_name("chia-cache-io")
@@ -65,7 +66,7 @@ fn max_connections() -> usize {
 }
 
 struct Server {
-    store: Store,
+    store: OverlayStore,
     endpoint: Door,
     /// Bounds the requests that are served at once, as the actor's calls are bounded: each may hold
     /// a value and keep the disk busy.
@@ -148,7 +149,7 @@ impl Server {
 
 /// The answer to a request. What the store did not read of the value is skipped.
 pub(crate) fn respond(
-    store: &Store,
+    store: &OverlayStore,
     request: &Request<'_>,
     from: impl Read,
     length: u64,
@@ -161,7 +162,7 @@ pub(crate) fn respond(
 
 /// The store's answer to a request. An error is one of the connection.
 fn answer(
-    store: &Store,
+    store: &OverlayStore,
     request: &Request<'_>,
     value: &mut Exactly<impl Read>,
 ) -> io::Result<(Answer, Bytes)> {
@@ -171,9 +172,9 @@ fn answer(
     let answered = match request {
         Request::Write { tag, entry } => {
             let written = if value.left <= GATHER {
-                store.write(tag, value.gather()?, entry)
+                store.own().write(tag, value.gather()?, entry)
             } else {
-                store.write_from(tag, value, entry)
+                store.own().write_from(tag, value, entry)
             };
             written.map(|written| nothing(Answer::Written(written)))
         }

@@ -9,6 +9,7 @@ use super::*;
 use crate::CacheSite;
 use crate::cache::CONCURRENCY;
 use crate::message::{MAX_HEADER, read_head, write_head};
+use crate::overlay::OverlayStore;
 
 const SECRET: Secret = [7; 32];
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -25,7 +26,7 @@ fn cache() -> Cache {
     let dir = tempfile::tempdir().unwrap();
     let options = Options::new(ByteSize::new(1 << 30)).durability(Durability::Relaxed);
     let store = Store::open(dir.path(), options).unwrap();
-    let door = serve::open(store.clone(), LOCALHOST, SECRET).unwrap();
+    let door = serve::open(OverlayStore::new(store.clone()), LOCALHOST, SECRET).unwrap();
     Cache { store, door, _dir: dir }
 }
 
