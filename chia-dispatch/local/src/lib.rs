@@ -1,14 +1,7 @@
 #![doc = include_str!("../README.md")]
 
-mod actor;
 mod backend;
-mod builder;
-mod cell;
-mod deadlock;
 mod engine;
-mod lease;
-mod run;
-mod scheduler;
+mod state;
 
-pub use backend::LocalBackend;
-pub use builder::LocalBackendBuilder;
+pub use backend::{LocalBackend, LocalBackendBuilder};

@@ -1,5 +1,7 @@
 //! The backend as the driver sees it, and as each task sees it.
 
+mod builder;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,18 +12,17 @@ use chia_dispatch::backend::{
 };
 use chia_dispatch::{Host, Result};
 
-use super::actor;
-use super::builder::{LocalBackendBuilder, machine};
-use super::cell::Cell;
-use super::engine::Engine;
-use super::lease::Lease;
+pub use self::builder::LocalBackendBuilder;
+use self::builder::machine;
+use crate::engine::{Engine, Lease, actor};
+use crate::state::Cell;
 
 /// Runs tasks and actors in this process.
 ///
 /// Started by [`builder`](Self::builder), or for [this machine](Self::machine). Tasks see the same
 /// type through their context, with their own waits known to it.
 pub struct LocalBackend {
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
     role: Role,
 }
 
@@ -30,7 +31,7 @@ enum Role {
     /// The program. The backend ends with it.
     Driver,
     /// A task or an actor, with the lease of its resources.
-    Task(Lease),
+    Task(Arc<Lease>),
 }
 
 impl LocalBackend {
@@ -48,27 +49,16 @@ impl LocalBackend {
         Self::builder().node("local", machine()).start(host)
     }
 
-    pub(super) fn driver(engine: Arc<Engine>) -> Self {
+    fn driver(engine: Arc<Engine>) -> Self {
         Self { engine, role: Role::Driver }
     }
 
-    pub(super) fn task(engine: Arc<Engine>, lease: Lease) -> Self {
-        Self { engine, role: Role::Task(lease) }
-    }
-
-    pub(super) fn engine(&self) -> &Arc<Engine> {
-        &self.engine
-    }
-
-    /// Gives the task's resources back.
-    pub(super) fn release(&self) {
-        if let Role::Task(lease) = &self.role {
-            lease.release();
-        }
+    fn task(engine: Arc<Engine>, lease: Arc<Lease>) -> Arc<dyn Backend> {
+        Arc::new(Self { engine, role: Role::Task(lease) })
     }
 
     /// Waits for a cell's outcome. A task lends its `cpu` meanwhile.
-    pub(super) async fn wait(&self, cell: &Arc<Cell>) -> Result<Bytes> {
+    async fn wait(&self, cell: &Arc<Cell>) -> Result<Bytes> {
         match &self.role {
             Role::Task(lease) if cell.outcome().is_none() => lease.wait(cell).await?,
             _ => {}

@@ -1,7 +1,7 @@
 //! Finds waits that can never end, without guessing: a slow task is never reported.
 //!
 //! There are two checks. A task that begins to wait for what cannot start while that very task holds
-//! its resources is refused at once. Rings of several tasks are looked for every [`SETTLE`]: let
+//! its resources is refused at once. Rings of several tasks are looked for every second: let
 //! all tasks that may go on finish, and see which are left. Every doubt is decided for the tasks: one that waits for several objects goes on with any of them, and what has not started
 //! finishes once it fits. A call of an actor counts as a task that holds nothing; the later calls of
 //! an ordered actor depend on it. A ring is reported when two checks in a row find it, so that
@@ -10,32 +10,28 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use chia_dispatch::backend::ObjectId;
 use chia_dispatch::{Error, ErrorKind, Resources};
 
+use super::State;
 use super::cell::{Cell, CellState};
-use super::engine::{Engine, State};
-use super::lease::{Held, Wait};
+use super::held::{Held, Wait};
 use super::scheduler::{Class, Pool, Scheduler};
 
-/// The time between two checks for rings.
-const SETTLE: Duration = Duration::from_secs(1);
-
 /// Something unfinished that an object depends on.
-pub(super) struct Pending {
+pub(crate) struct Pending {
     cell: Arc<Cell>,
     /// The resources that it needs before it can start; `None` when it runs already.
-    pub(super) class: Option<Arc<Class>>,
+    pub(crate) class: Option<Arc<Class>>,
     /// The call that its ordered actor makes first.
     after: Option<Arc<Cell>>,
 }
 
 /// Everything unfinished that an object depends on: itself, its arguments, the call before it in its
 /// ordered actor, and what those depend on.
-pub(super) fn pending(target: &Arc<Cell>) -> Vec<Pending> {
+pub(crate) fn pending(target: &Arc<Cell>) -> Vec<Pending> {
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     let mut next = vec![Arc::clone(target)];
@@ -59,7 +55,7 @@ pub(super) fn pending(target: &Arc<Cell>) -> Vec<Pending> {
 
 /// The error of a wait for an object that needs resources which the waiter itself holds, even if all
 /// other tasks give theirs back.
-pub(super) fn self_deadlock(
+pub(crate) fn self_deadlock(
     scheduler: &Scheduler<Arc<Cell>>,
     waiter: &Held,
     target: &Cell,
@@ -82,34 +78,17 @@ pub(super) fn self_deadlock(
     Some(Error::new(ErrorKind::Deadlock, message))
 }
 
-/// Checks for rings for as long as tasks wait.
-pub(super) async fn watch(engine: Weak<Engine>) {
-    let mut suspects = HashSet::new();
-    loop {
-        tokio::time::sleep(SETTLE).await;
-        let Some(engine) = engine.upgrade() else { return };
-        let Some(ring) = engine.look(stuck_waits) else { return };
-        let stuck = ring.iter().filter(|stuck| suspects.contains(&stuck.key()));
-        if let Some(youngest) = stuck.max_by_key(|stuck| stuck.waiter) {
-            // Fails only when an earlier check has reported this wait already.
-            let _ =
-                youngest.wait.verdict.set(Error::new(ErrorKind::Deadlock, youngest.why.as_str()));
-        }
-        suspects = ring.iter().map(StuckWait::key).collect();
-    }
-}
-
 /// A wait that nothing can end.
-pub(super) struct StuckWait {
-    wait: Arc<Wait>,
-    waiter: ObjectId,
-    why: String,
+pub(crate) struct StuckWait {
+    pub(crate) wait: Arc<Wait>,
+    pub(crate) waiter: ObjectId,
+    pub(crate) why: String,
 }
 
 impl StuckWait {
     /// The wait's address. It cannot be another wait's: checks are a second apart, and
     /// a wait at the address of an ended one is checked once more than needed at most.
-    fn key(&self) -> (usize, ObjectId) {
+    pub(crate) fn key(&self) -> (usize, ObjectId) {
         (Arc::as_ptr(&self.wait) as usize, self.wait.target.id)
     }
 }
@@ -144,7 +123,7 @@ fn waiters(state: &State) -> Waiters<'_> {
 }
 
 /// The waits that are left when all tasks that may go on have finished.
-fn stuck_waits(state: &State) -> Vec<StuckWait> {
+pub(crate) fn stuck_waits(state: &State) -> Vec<StuckWait> {
     let mut pools = state.scheduler.empty_pools();
     let mut blocked = waiters(state);
     for held in blocked.values().filter_map(|waiter| waiter.held) {

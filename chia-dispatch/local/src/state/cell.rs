@@ -8,16 +8,15 @@ use chia_dispatch::backend::{ObjectId, ObjectRef};
 use chia_dispatch::{Job, Result};
 use tokio::sync::SetOnce;
 
-use super::actor::Construction;
 use super::scheduler::{Class, Entry};
 
 /// The one allocation that an object costs; every [`ObjectRef`] to it holds it.
-pub(super) struct Cell {
-    pub(super) id: ObjectId,
+pub(crate) struct Cell {
+    pub(crate) id: ObjectId,
     /// The task's name in messages; empty for values that were put.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Distinguishes objects of this backend from those of another.
-    pub(super) backend: u64,
+    pub(crate) backend: u64,
     outcome: SetOnce<Result<Bytes>>,
     /// How many arguments are not there yet, and one for the submission that is under way.
     missing: AtomicUsize,
@@ -40,15 +39,15 @@ enum Work {
 }
 
 /// Work that has not begun.
-pub(super) struct Queued {
-    pub(super) job: JobKind,
-    pub(super) args: Vec<ObjectRef>,
+pub(crate) struct Queued {
+    pub(crate) job: JobKind,
+    pub(crate) args: Vec<ObjectRef>,
     /// The resources that it needs; `None` for calls of actors, which need none.
-    pub(super) class: Option<Arc<Class>>,
+    pub(crate) class: Option<Arc<Class>>,
 }
 
 /// The work itself. Boxed, so that finished cells and running tasks stay small.
-pub(super) enum JobKind {
+pub(crate) enum JobKind {
     /// A task for the host, its arguments still to be filled in, and how often it may be run again.
     Task(Box<Job>, u32),
     /// The constructor of an actor.
@@ -57,20 +56,31 @@ pub(super) enum JobKind {
     Call(Box<MethodCall>),
 }
 
+/// The construction of an actor, which is run as a task.
+pub(crate) struct Construction {
+    /// The actor's number, which leads to it while it lives.
+    pub(crate) actor: u64,
+    pub(crate) kind: String,
+    pub(crate) init: Bytes,
+    /// The actor's name, and how often it may be constructed again.
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) restarts: u32,
+}
+
 /// A call of an actor's method.
-pub(super) struct MethodCall {
-    pub(super) method: String,
-    pub(super) payload: Bytes,
+pub(crate) struct MethodCall {
+    pub(crate) method: String,
+    pub(crate) payload: Bytes,
     /// The queue in which it waits, when its actor is ordered.
-    pub(super) queue: Option<Arc<CallQueue>>,
+    pub(crate) queue: Option<Arc<CallQueue>>,
 }
 
 /// The call that an ordered actor makes now. All later ones wait for it.
 #[derive(Default)]
-pub(super) struct CallQueue(Mutex<Weak<Cell>>);
+pub(crate) struct CallQueue(Mutex<Weak<Cell>>);
 
 impl CallQueue {
-    pub(super) fn set_current(&self, call: &Arc<Cell>) {
+    pub(crate) fn set_current(&self, call: &Arc<Cell>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(call);
     }
 
@@ -89,7 +99,7 @@ impl JobKind {
 }
 
 /// The state of a cell, as the deadlock detector sees it.
-pub(super) enum CellState {
+pub(crate) enum CellState {
     /// Its work has not begun.
     Queued {
         /// The resources that it needs.
@@ -105,13 +115,13 @@ pub(super) enum CellState {
 }
 
 impl Cell {
-    pub(super) fn queued(id: ObjectId, backend: u64, name: String, queued: Queued) -> Self {
+    pub(crate) fn queued(id: ObjectId, backend: u64, name: String, queued: Queued) -> Self {
         let missing = AtomicUsize::new(queued.args.len() + 1);
         let stage = Stage { work: Work::Queued(queued), dependents: Vec::new() };
         Self { id, name, backend, outcome: SetOnce::new(), missing, stage: Mutex::new(stage) }
     }
 
-    pub(super) fn ready(id: ObjectId, backend: u64, value: Bytes) -> Self {
+    pub(crate) fn ready(id: ObjectId, backend: u64, value: Bytes) -> Self {
         Self {
             id,
             name: String::new(),
@@ -123,18 +133,18 @@ impl Cell {
     }
 
     /// The value or the error, once it is there.
-    pub(super) fn outcome(&self) -> Option<&Result<Bytes>> {
+    pub(crate) fn outcome(&self) -> Option<&Result<Bytes>> {
         self.outcome.get()
     }
 
     /// Waits for the value or the error. May be dropped and begun again.
-    pub(super) async fn wait(&self) -> &Result<Bytes> {
+    pub(crate) async fn wait(&self) -> &Result<Bytes> {
         self.outcome.wait().await
     }
 
     /// Sets the outcome and gives back the cells that were waiting for it. The first outcome stays:
     /// `None` when there is one already.
-    pub(super) fn settle(&self, outcome: Result<Bytes>) -> Option<Vec<Arc<Self>>> {
+    pub(crate) fn settle(&self, outcome: Result<Bytes>) -> Option<Vec<Arc<Self>>> {
         self.outcome.set(outcome).ok()?;
         let mut stage = self.stage();
         if let Work::Running(cancelled) = &stage.work {
@@ -148,7 +158,7 @@ impl Cell {
     }
 
     /// Registers `dependent`, to be notified of the outcome. False when this cell has it already.
-    pub(super) fn notify(&self, dependent: &Arc<Self>) -> bool {
+    pub(crate) fn notify(&self, dependent: &Arc<Self>) -> bool {
         let mut stage = self.stage();
         if self.outcome.initialized() {
             return false;
@@ -158,12 +168,12 @@ impl Cell {
     }
 
     /// Counts arguments that are there. True for the call that counted the last one.
-    pub(super) fn arrived(&self, count: usize) -> bool {
+    pub(crate) fn arrived(&self, count: usize) -> bool {
         self.missing.fetch_sub(count, Ordering::AcqRel) == count
     }
 
     /// Takes the work to begin it; `None` when it was cancelled.
-    pub(super) fn begin(&self, cancelled: &Arc<AtomicBool>) -> Option<Queued> {
+    pub(crate) fn begin(&self, cancelled: &Arc<AtomicBool>) -> Option<Queued> {
         let mut stage = self.stage();
         if self.outcome.initialized() {
             return None;
@@ -181,14 +191,14 @@ impl Cell {
     }
 
     /// The class that the work needs, while it has not begun.
-    pub(super) fn class(&self) -> Option<Arc<Class>> {
+    pub(crate) fn class(&self) -> Option<Arc<Class>> {
         match &self.stage().work {
             Work::Queued(queued) => queued.class.clone(),
             _ => None,
         }
     }
 
-    pub(super) fn state(&self) -> CellState {
+    pub(crate) fn state(&self) -> CellState {
         match &self.stage().work {
             Work::Queued(queued) => CellState::Queued {
                 class: queued.class.clone(),
@@ -213,6 +223,6 @@ impl Entry for Arc<Cell> {
 }
 
 /// The cell behind a reference of this kind of backend.
-pub(super) fn cell(object: &ObjectRef) -> Option<Arc<Cell>> {
+pub(crate) fn cell(object: &ObjectRef) -> Option<Arc<Cell>> {
     object.inner_arc::<Cell>()
 }

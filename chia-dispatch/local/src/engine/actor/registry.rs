@@ -7,7 +7,8 @@ use chia_dispatch::Result;
 use chia_dispatch::backend::{ActorSpec, Lifetime};
 
 use super::ActorCell;
-use crate::engine::{Engine, shut_down};
+use crate::engine::Engine;
+use crate::state::shut_down;
 
 /// The actors of one backend.
 #[derive(Default)]
@@ -48,6 +49,11 @@ impl Actors {
     pub(crate) fn find(&self, name: &str) -> Option<Arc<ActorCell>> {
         let actor = self.lock().get(name)?;
         matches!(actor.construction.outcome(), Some(Ok(_))).then_some(actor)
+    }
+
+    /// The actor of a number, if it lives.
+    pub(crate) fn living(&self, id: u64) -> Option<Arc<ActorCell>> {
+        self.lock().living.get(&id)?.actor.upgrade()
     }
 
     /// Ends all of them.
@@ -137,7 +143,7 @@ mod tests {
             };
             drop(backend.actor(spec).await.unwrap());
         }
-        let registry = backend.engine().actors.lock();
+        let registry = backend.engine.actors.lock();
         assert_eq!((registry.living.len(), registry.names.len()), (1, 1), "but the detached");
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::Instrument;
 
 use super::ActorCell;
-use crate::cell::{CallQueue, Cell, CellState, JobKind, MethodCall, Queued};
+use crate::state::{CallQueue, Cell, CellState, JobKind, MethodCall, Queued};
 
 tokio::task_local! {
     /// The call whose method the current tokio task runs.
@@ -137,7 +137,7 @@ impl Drop for Call {
     /// A runtime that shuts down drops its calls. Waiters on other runtimes must get an error.
     fn drop(&mut self) {
         if self.cell.outcome().is_none() {
-            self.actor.engine.settle(&self.cell, Err(crate::engine::shut_down()));
+            self.actor.engine.settle(&self.cell, Err(crate::state::shut_down()));
         }
     }
 }

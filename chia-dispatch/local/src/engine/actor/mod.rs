@@ -3,34 +3,20 @@
 mod calls;
 mod registry;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use chia_dispatch::backend::{ActorRef, ActorSpec};
 use chia_dispatch::{Actor, Error, ErrorKind, Result};
 use tokio::sync::SetOnce;
 
 use self::calls::Inbox;
-pub(super) use self::calls::{call, running_call};
-pub(super) use self::registry::{Actors, living_or_new};
-use super::backend::LocalBackend;
-use super::cell::{Cell, JobKind, Queued};
-use super::engine::Engine;
-use super::scheduler::Class;
-
-/// The construction of an actor, which is run as a task.
-pub(super) struct Construction {
-    /// Dangling when all references to the actor are gone.
-    pub(super) actor: Weak<ActorCell>,
-    pub(super) kind: String,
-    pub(super) init: Bytes,
-    /// The actor's name, and how often it may be made anew.
-    pub(super) name: Option<Arc<str>>,
-    pub(super) restarts: u32,
-}
+pub(crate) use self::calls::{call, running_call};
+pub(crate) use self::registry::{Actors, living_or_new};
+use super::{Engine, Lease};
+use crate::state::{Cell, Class, Construction, JobKind, Queued};
 
 /// One actor; every [`ActorRef`] to it holds this, and so does every call under way.
-pub(super) struct ActorCell {
+pub(crate) struct ActorCell {
     id: u64,
     name: Option<String>,
     kind: String,
@@ -46,7 +32,7 @@ pub(super) struct ActorCell {
 struct Body {
     instance: Arc<dyn Actor>,
     /// Holds the actor's resources.
-    _view: Arc<LocalBackend>,
+    _lease: Arc<Lease>,
 }
 
 impl ActorCell {
@@ -54,27 +40,33 @@ impl ActorCell {
         let ActorSpec { name, kind, init, concurrency, restarts, .. } = spec;
         let id = engine.id().0;
         let inbox = Inbox::new(concurrency, &engine.runtime);
-        Arc::new_cyclic(|actor| {
-            let (actor, named) = (Weak::clone(actor), name.as_deref().map(Arc::from));
-            let construction =
-                Construction { actor, kind: kind.clone(), init, name: named, restarts };
-            let label = name.clone().unwrap_or_else(|| kind.clone());
-            let job = JobKind::Actor(Box::new(construction));
-            let construction =
-                engine.make(label, Queued { job, args: Vec::new(), class: Some(class) });
-            let (body, end) = (Mutex::new(None), SetOnce::new());
-            Self { id, name, kind, engine: Arc::clone(engine), inbox, construction, body, end }
+        let named = name.as_deref().map(Arc::from);
+        let construction =
+            Construction { actor: id, kind: kind.clone(), init, name: named, restarts };
+        let label = name.clone().unwrap_or_else(|| kind.clone());
+        let job = JobKind::Actor(Box::new(construction));
+        let construction = engine.make(label, Queued { job, args: Vec::new(), class: Some(class) });
+        let (body, end) = (Mutex::new(None), SetOnce::new());
+        Arc::new(Self {
+            id,
+            name,
+            kind,
+            engine: Arc::clone(engine),
+            inbox,
+            construction,
+            body,
+            end,
         })
     }
 
     /// The cell of the constructor.
-    pub(super) fn construction(&self) -> &Arc<Cell> {
+    pub(crate) fn construction(&self) -> &Arc<Cell> {
         &self.construction
     }
 
     /// Stores the instance. An actor that was ended meanwhile drops it.
-    pub(super) fn constructed(&self, instance: Arc<dyn Actor>, view: Arc<LocalBackend>) {
-        let body = Body { instance, _view: view };
+    pub(crate) fn constructed(&self, instance: Arc<dyn Actor>, lease: Arc<Lease>) {
+        let body = Body { instance, _lease: lease };
         let unwanted = {
             let mut slot = self.body();
             if self.end.initialized() { Some(body) } else { slot.replace(body) }
@@ -82,12 +74,12 @@ impl ActorCell {
         drop(unwanted);
     }
 
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.end(Error::new(ErrorKind::ActorDied, format!("{} was killed", self.label())));
     }
 
     /// Ends the actor for good: frees its name and its resources, and fails its calls with `why`.
-    pub(super) fn end(&self, why: Error) {
+    pub(crate) fn end(&self, why: Error) {
         if self.end.set(why.clone()).is_ok() {
             self.engine.actors.forget(self.id, self.name.as_deref());
             let body = self.body().take();
@@ -120,13 +112,13 @@ impl Drop for ActorCell {
 }
 
 /// The reference that users hold.
-pub(super) fn reference(actor: Arc<ActorCell>) -> ActorRef {
+pub(crate) fn reference(actor: Arc<ActorCell>) -> ActorRef {
     let name = actor.name.clone();
     ActorRef::new(name.as_deref(), actor)
 }
 
 /// The actor behind a reference, which must be one of this very backend.
-pub(super) fn of(engine: &Arc<Engine>, actor: &ActorRef) -> Result<Arc<ActorCell>> {
+pub(crate) fn of(engine: &Arc<Engine>, actor: &ActorRef) -> Result<Arc<ActorCell>> {
     let own = actor.inner_arc::<ActorCell>().filter(|cell| Arc::ptr_eq(&cell.engine, engine));
     own.ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, format!("{actor:?} was made by another backend"))

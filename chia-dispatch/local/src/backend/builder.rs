@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chia_dispatch::backend::Node;
 use chia_dispatch::{CPU, Error, ErrorKind, Host, MEMORY, Resources, Result};
 
-use super::backend::LocalBackend;
-use super::engine::Engine;
+use super::LocalBackend;
+use crate::engine::Engine;
 
 /// Collects the nodes of a [`LocalBackend`].
 #[derive(Clone, Debug, Default)]
@@ -45,7 +45,8 @@ impl LocalBackendBuilder {
                            and there is none here: call `start` inside of one";
             Error::new(ErrorKind::Unavailable, message).with_source(cause)
         })?;
-        Ok(Arc::new(LocalBackend::driver(Engine::new(host, runtime, self.nodes))))
+        let engine = Engine::new(host, runtime, self.nodes, LocalBackend::task);
+        Ok(Arc::new(LocalBackend::driver(engine)))
     }
 }
 

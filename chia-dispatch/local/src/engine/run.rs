@@ -5,21 +5,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chia_dispatch::{Error, Job, Place, Result, TaskContext, guarded};
 
-use super::actor::Construction;
-use super::backend::LocalBackend;
-use super::cell::Cell;
-use super::engine::shut_down;
+use super::{Engine, Lease};
+use crate::state::{Cell, Construction, shut_down};
 
 /// What runs. Its cell gets an outcome however this ends, dropped by a dying runtime included.
-pub(super) struct Run {
-    pub(super) cell: Arc<Cell>,
-    pub(super) view: Arc<LocalBackend>,
-    pub(super) place: Arc<Place>,
+pub(crate) struct Run {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) place: Arc<Place>,
 }
 
 impl Run {
-    pub(super) async fn task(self, job: Box<Job>, context: TaskContext) {
-        let host = Arc::clone(&self.view.engine().host);
+    pub(crate) async fn task(self, job: Box<Job>, context: TaskContext) {
+        let host = Arc::clone(&self.engine.host);
         let body = guarded(|| host.run(*job, context));
         let outcome = tokio::select! {
             biased;
@@ -29,8 +28,8 @@ impl Run {
         self.finish(outcome);
     }
 
-    pub(super) async fn actor(self, construction: Box<Construction>, context: TaskContext) {
-        let host = Arc::clone(&self.view.engine().host);
+    pub(crate) async fn actor(self, construction: Box<Construction>, context: TaskContext) {
+        let host = Arc::clone(&self.engine.host);
         let Construction { actor, kind, init, .. } = *construction;
         let body = guarded(|| host.actor(&kind, init, context));
         let instance = tokio::select! {
@@ -40,28 +39,28 @@ impl Run {
         };
         match instance {
             Ok(instance) => {
-                if let Some(actor) = actor.upgrade() {
-                    actor.constructed(Arc::from(instance), Arc::clone(&self.view));
+                if let Some(actor) = self.engine.actors.living(actor) {
+                    actor.constructed(Arc::from(instance), Arc::clone(&self.lease));
                 }
-                self.view.engine().settle(&self.cell, Ok(Bytes::new()));
+                self.engine.settle(&self.cell, Ok(Bytes::new()));
             }
             Err(error) => {
-                self.view.release();
+                self.lease.release();
                 let error = self.located(error);
                 // The name is free before the failure is visible.
-                if let Some(actor) = actor.upgrade() {
+                if let Some(actor) = self.engine.actors.living(actor) {
                     actor.end(error.clone());
                 }
-                self.view.engine().settle(&self.cell, Err(error));
+                self.engine.settle(&self.cell, Err(error));
             }
         }
     }
 
     /// The task's resources are free before its result is visible.
     fn finish(&self, outcome: Result<Bytes>) {
-        self.view.release();
+        self.lease.release();
         let outcome = outcome.map_err(|error| self.located(error));
-        self.view.engine().settle(&self.cell, outcome);
+        self.engine.settle(&self.cell, outcome);
     }
 
     /// The error with where it happened, unless it was somewhere further down.
@@ -76,7 +75,7 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         if self.cell.outcome().is_none() {
-            self.view.engine().settle(&self.cell, Err(shut_down()));
+            self.engine.settle(&self.cell, Err(shut_down()));
         }
     }
 }
