@@ -2,6 +2,7 @@
 
 pub mod backend;
 mod error;
+mod feasible;
 mod host;
 mod panics;
 mod resources;
@@ -10,6 +11,7 @@ pub use backend::Backend;
 #[cfg(feature = "mock")]
 pub use backend::MockBackend;
 pub use error::{Error, ErrorKind, Result};
+pub use feasible::feasible_nodes;
 pub use host::{Actor, ForeignRunner, Host, Job, Place, TaskContext, no_foreign};
 pub use panics::guarded;
 pub use resources::{Amount, CPU, GPU, MEMORY, Resources};

@@ -12,10 +12,11 @@ pub fn bytes_pickle(len: u64) -> Splice {
     Splice { prefix, body: 0..len, suffix: vec![op::STOP] }
 }
 
-/// Where the raw bytes lie in the pickle of a `bytes` object, or `None` if the pickle is of anything else.
+/// Where the raw bytes lie in the pickle of a `bytes` or `bytearray` object, or `None` if the pickle is of
+/// anything else.
 ///
 /// `first` is the first 20 bytes (or all, or more) of a stand-alone pickle of `len` bytes, `last` its last 3 bytes
-/// (or more). Understood are the pickles that CPython makes of `bytes` with protocols 3 to 5, and those of
+/// (or more). Understood are the pickles that CPython makes of them with protocols 3 to 5, and those of
 /// [`bytes_pickle`].
 #[must_use]
 pub fn bytes_payload(first: &[u8], last: &[u8], len: u64) -> Option<Range<u64>> {
@@ -29,7 +30,7 @@ pub fn bytes_payload(first: &[u8], last: &[u8], len: u64) -> Option<Range<u64>> 
     let (size, operand) = match *rest.first()? {
         op::SHORT_BINBYTES => (u64::from(*rest.get(1)?), 1),
         op::BINBYTES => (u64::from(u32::from_le_bytes(rest.get(1..5)?.try_into().ok()?)), 4),
-        op::BINBYTES8 => (u64::from_le_bytes(rest.get(1..9)?.try_into().ok()?), 8),
+        op::BINBYTES8 | op::BYTEARRAY8 => (u64::from_le_bytes(rest.get(1..9)?.try_into().ok()?), 8),
         _ => return None,
     };
     let start = (first.len() - rest.len() + 1 + operand) as u64;

@@ -18,6 +18,7 @@ pub(super) const BINSTRING: u8 = b'T';
 pub(super) const SHORT_BINBYTES: u8 = b'C';
 pub(super) const BINBYTES: u8 = b'B';
 pub(super) const BINBYTES8: u8 = 0x8e;
+pub(super) const BYTEARRAY8: u8 = 0x96;
 
 pub(super) const BINPUT: u8 = b'q';
 pub(super) const LONG_BINPUT: u8 = b'r';

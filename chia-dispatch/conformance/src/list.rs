@@ -196,6 +196,7 @@ macro_rules! conformance_cases {
                 calls_are_done_before_the_end Small Nothing,
                 the_context_may_be_dropped Small Nothing,
                 an_actor_holds_its_resources Small Nothing,
+                an_actor_that_is_given_up_leaves_nothing Small Nothing,
                 an_infeasible_actor_is_refused Small Nothing,
                 an_actor_is_placed_like_a_task Two Nothing,
             }

@@ -1,26 +1,11 @@
-//! Finds tasks that can never run, from the capacities of the nodes.
+//! Finds tasks that can never run, and waits that can never end, from the capacities of the nodes.
 
 use chia_dispatch::backend::{Node, Placement, TaskOptions};
-use chia_dispatch::{Error, ErrorKind, Resources, Result};
+use chia_dispatch::{Error, ErrorKind, Resources, Result, feasible_nodes};
 
 /// Refuses a demand that no node can ever hold. The error names the shortfall on the closest node.
 pub(crate) fn check(nodes: &[Node], options: &TaskOptions) -> Result<()> {
-    let demand = &options.resources;
-    if candidates(nodes, &options.placement).any(|node| node.capacity.covers(demand)) {
-        return Ok(());
-    }
-    let closest = candidates(nodes, &options.placement)
-        .min_by_key(|node| demand.shortfall(&node.capacity).iter().count());
-    let text = match closest {
-        Some(node) => format!(
-            "no node can hold {demand}: the closest, {} ({}), lacks {}",
-            node.name,
-            node.id,
-            demand.shortfall(&node.capacity)
-        ),
-        None => format!("no living node can hold {demand} at {:?}", options.placement),
-    };
-    Err(Error::new(ErrorKind::Infeasible, text))
+    feasible_nodes(nodes, &options.resources, &options.placement).map(drop)
 }
 
 /// Refuses a wait for a task that cannot start while the waiter, on its node, holds `kept`.
@@ -31,11 +16,12 @@ pub(crate) fn check_wait(
     kept: &Resources,
 ) -> Result<()> {
     let left = |node: &Node| match node.id == waiters {
-        true => node.capacity.minus(kept),
-        false => node.capacity.clone(),
+        true => Node { capacity: node.capacity.minus(kept), ..node.clone() },
+        false => node.clone(),
     };
+    let left: Vec<Node> = nodes.iter().map(left).collect();
     let demand = &awaited.resources;
-    if candidates(nodes, &awaited.placement).any(|node| left(node).covers(demand)) {
+    if feasible_nodes(&left, demand, &awaited.placement).is_ok() {
         return Ok(());
     }
     let text = format!(
@@ -44,15 +30,6 @@ pub(crate) fn check_wait(
         awaited.name
     );
     Err(Error::new(ErrorKind::Deadlock, text).on_node(waiters))
-}
-
-fn candidates<'n>(nodes: &'n [Node], placement: &Placement) -> impl Iterator<Item = &'n Node> {
-    let pinned = match placement {
-        Placement::Node { id, soft: false } => Some(id.clone()),
-        Placement::Driver => nodes.first().map(|node| node.id.clone()),
-        _ => None,
-    };
-    nodes.iter().filter(move |node| node.alive && pinned.as_ref().is_none_or(|id| *id == node.id))
 }
 
 /// Whether a demand fits on any node, so that the nodes need not be known.
@@ -79,27 +56,6 @@ mod tests {
 
     fn options(resources: Resources) -> TaskOptions {
         TaskOptions { name: "add".into(), resources, ..TaskOptions::default() }
-    }
-
-    #[test]
-    fn r22_the_shortfall_of_the_closest_node_is_named() {
-        let demand = Resources::from([("cpu", 5.0), ("adder", 1.0)]);
-        let error = check(&nodes(), &options(demand)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Infeasible);
-        assert!(error.message().ends_with("host-b (b), lacks cpu 3"), "{error}");
-        assert!(check(&nodes(), &options(Resources::from([("adder", 1.0)]))).is_ok());
-    }
-
-    #[test]
-    fn a_pinned_task_counts_only_its_node() {
-        let on = |id: &str, soft| TaskOptions {
-            placement: Placement::Node { id: id.into(), soft },
-            ..options(Resources::from([("adder", 1.0)]))
-        };
-        assert!(check(&nodes(), &on("b", false)).is_ok());
-        assert!(check(&nodes(), &on("a", false)).is_err());
-        assert!(check(&nodes(), &on("a", true)).is_ok());
-        assert!(check(&nodes(), &on("c", false)).is_err());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! How actors begin and end, and what they hold meanwhile.
 
+use std::sync::Arc;
+
 use chia_dispatch::backend::{ActorRef, ActorSpec, Placement};
 use chia_dispatch::{ErrorKind, Resources};
 
@@ -151,6 +153,26 @@ pub(crate) async fn an_actor_holds_its_resources(case: &Case) {
     case.value(&waiting).await;
     let task = case.run(case.script(), all).await;
     case.value(&task).await;
+}
+
+/// An actor whose creator gives up while it is constructed, as after a time-out, leaves nothing behind.
+pub(crate) async fn an_actor_that_is_given_up_leaves_nothing(case: &Case) {
+    let all = case.layout.all_slots();
+    for name in [None, Some("kit-actor")] {
+        let label = format!("constructing {name:?}");
+        let spec = case.script().wait(&label).actor("kit-actor");
+        let spec = ActorSpec { name: name.map(str::to_owned), ..demanding(spec, all.clone()) };
+        let backend = Arc::clone(&case.backend);
+        let creator = tokio::spawn(async move { backend.actor(spec).await });
+        case.reached(&label).await;
+        creator.abort();
+        let given_up = case.during("the creator to give up", creator).await;
+        assert!(given_up.is_err(), "its constructor waits");
+        case.open(&label);
+        let task = case.run(case.script(), all.clone()).await;
+        case.value(&task).await;
+        name_is_free(case, "kit-actor").await;
+    }
 }
 
 /// An actor that no node could ever hold is refused at once, and its name stays free.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
+use chia_cache::pickle::bytes_payload;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,13 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use chia_dispatch::{Error, ErrorKind, Result};
 
 const PROTO: u8 = 0x80;
-const FRAME: u8 = 0x95;
-const SHORT_BINBYTES: u8 = b'C';
-const BINBYTES: u8 = b'B';
 const BINBYTES8: u8 = 0x8e;
-const BYTEARRAY8: u8 = 0x96;
-const BINPUT: u8 = b'q';
-const MEMOIZE: u8 = 0x94;
 const STOP: u8 = b'.';
 
 /// Binary data of any size: a built binary, a trace, an array. Cheap to clone.
@@ -53,25 +48,9 @@ impl Blob {
 }
 
 /// The payload of a `bytes` pickle of any protocol from 3 on, framed or not, memoized or not.
-pub(super) fn payload(mut rest: &[u8]) -> Option<&[u8]> {
-    let (head, after) = rest.split_at_checked(2)?;
-    rest = (head[0] == PROTO && (3..=5).contains(&head[1])).then_some(after)?;
-    if rest.first() == Some(&FRAME) {
-        rest = rest.get(9..)?;
-    }
-    let (&opcode, after) = rest.split_first()?;
-    let width = match opcode {
-        SHORT_BINBYTES => 1,
-        BINBYTES => 4,
-        BINBYTES8 | BYTEARRAY8 => 8,
-        _ => return None,
-    };
-    let (length, after) = after.split_at_checked(width)?;
-    let mut bytes = [0; 8];
-    bytes[..width].copy_from_slice(length);
-    let length = usize::try_from(u64::from_le_bytes(bytes)).ok()?;
-    let (payload, tail) = after.split_at_checked(length)?;
-    matches!(tail, [STOP] | [MEMOIZE, STOP] | [BINPUT, _, STOP]).then_some(payload)
+pub(super) fn payload(pickle: &[u8]) -> Option<&[u8]> {
+    let found = bytes_payload(pickle, pickle, pickle.len() as u64)?;
+    pickle.get(usize::try_from(found.start).ok()?..usize::try_from(found.end).ok()?)
 }
 
 impl<T: Into<Bytes>> From<T> for Blob {

@@ -127,6 +127,13 @@ mod tests {
         assert_eq!(decode::<Measured>(&encode(&value).unwrap()).unwrap(), value);
     }
 
+    #[test]
+    fn r24_a_bytearray_of_python_is_read_as_a_blob() {
+        let pickle =
+            [&b"\x80\x05\x95\x0f\0\0\0\0\0\0\0\x96\x03\0\0\0\0\0\0\0"[..], b"abc\x94."].concat();
+        assert_eq!(&*decode::<Blob>(&pickle.into()).unwrap(), b"abc");
+    }
+
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     enum Shape {
         Empty,
