@@ -19,7 +19,9 @@ pub mod overlay;
 mod owner;
 mod paths;
 pub mod pickle;
+mod policy;
 mod quarantine;
+mod rank;
 mod read_only;
 mod recovery;
 mod report;
@@ -33,13 +35,14 @@ pub use error::{Error, ErrorKind, Result};
 pub use facts::{Codec, Entry, Facts, NewEntry, Origin, Provenance, Replay, ReplayMiss, Written};
 pub use fingerprint::{Fingerprint, Hash128};
 pub use options::{Durability, Options};
+pub use policy::{ParsePolicyError, Policy};
 pub use read_only::ReadOnlyStore;
 pub use report::{Ignored, OpenReport, Quarantined};
 pub use stats::Stats;
 pub use store::{Entries, Store};
 
 /// The version of the on-disk format that this crate writes; it reads every version up to it.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The longest tag, in bytes.
 pub const MAX_TAG_LEN: usize = 1024 * 1024;

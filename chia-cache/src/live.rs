@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use lru::LruCache;
 
+use crate::Policy;
 use crate::index::{Snapshot, Totals};
-use crate::memtable::{Memtable, Seen, Slot, Tag, Touch};
+use crate::memtable::{Memtable, Seen, Slot, Tag};
 use crate::meta::Meta;
+use crate::rank::{Priority, Rank};
 
 /// A memtable that no longer changes and is on its way into the index.
 #[derive(Debug)]
@@ -15,7 +18,40 @@ pub(crate) struct Sealed {
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
     pub(crate) pinned: u64,
+    pub(crate) ranks: Ranks,
     pub(crate) at: Checkpoint,
+}
+
+/// What the next rank depends on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ranks {
+    pub(crate) policy: Policy,
+    /// The priority of the entry that was evicted last.
+    pub(crate) level: Priority,
+    /// The sequence of the next rank.
+    pub(crate) next: u64,
+}
+
+impl Ranks {
+    fn take(&mut self, tag: &str, meta: &Meta) -> Rank {
+        let rank =
+            Rank { priority: self.policy.priority(self.level, tag, meta), sequence: self.next };
+        self.next += 1;
+        rank
+    }
+
+    /// Notes the priority of an evicted entry.
+    pub(crate) fn raise(&mut self, level: Priority) {
+        if self.policy != Policy::Lru {
+            self.level = self.level.max(level);
+        }
+    }
+
+    /// Whether an entry has the rank that a read now would give it.
+    fn is_newest(&self, rank: Rank, tag: &str, meta: &Meta) -> bool {
+        rank.sequence + 1 == self.next
+            && rank.priority == self.policy.priority(self.level, tag, meta)
+    }
 }
 
 /// What a checkpoint reaches to.
@@ -41,11 +77,12 @@ pub(crate) struct LiveView {
     pub(crate) bytes: u64,
     /// Bytes of pinned entries.
     pub(crate) pinned: u64,
+    pub(crate) ranks: Ranks,
     /// Goes up whenever a memtable moves, so that what was seen before can be told from what is.
     pub(crate) version: u64,
-    /// Reads that the log does not know of yet. They go there with the next change: a read alone is
-    /// not worth a write.
-    pub(crate) touched: Vec<(Tag, u64)>,
+    /// Reads that the log does not know of yet, and when they were. They go there with the next change:
+    /// a read alone is not worth a write.
+    touched: LruCache<Tag, u64>,
     touched_bytes: usize,
 }
 
@@ -73,14 +110,19 @@ pub(crate) enum Overlay {
 impl LiveView {
     pub(crate) fn new(base: Arc<Snapshot>, totals: &Totals) -> Self {
         Self {
-            active: Memtable::new(),
+            active: Memtable::default(),
             sealed: None,
             base,
             entries: totals.entries,
             bytes: totals.bytes,
             pinned: totals.pinned,
+            ranks: Ranks {
+                policy: totals.policy(),
+                level: Priority::from_bits(totals.level),
+                next: totals.next_order,
+            },
             version: 0,
-            touched: Vec::new(),
+            touched: LruCache::unbounded(),
             touched_bytes: 0,
         }
     }
@@ -133,12 +175,12 @@ impl LiveView {
 
     /// Calls `each` with the tag of every entry that a memtable has.
     pub(crate) fn each_in_memory(&self, mut each: impl FnMut(&str)) {
-        self.active.oldest_first().for_each(|(tag, _)| each(tag));
+        self.active.entries().for_each(|(tag, ..)| each(tag));
         if let Some(sealed) = &self.sealed {
-            let below = sealed.memtable.oldest_first();
+            let below = sealed.memtable.entries();
             below
-                .filter(|(tag, _)| matches!(self.active.see(tag), Seen::Unknown))
-                .for_each(|(tag, _)| each(tag));
+                .filter(|(tag, ..)| matches!(self.active.see(tag), Seen::Unknown))
+                .for_each(|(tag, ..)| each(tag));
         }
     }
 
@@ -148,7 +190,8 @@ impl LiveView {
         self.entries += 1;
         self.bytes += slot.meta.cost(&tag);
         self.pinned += slot.meta.pinned_cost(&tag);
-        self.active.put(tag, slot);
+        let rank = self.ranks.take(&tag, &slot.meta);
+        self.active.put(tag, rank, slot);
     }
 
     pub(crate) fn remove(&mut self, tag: Tag, old: &Meta) {
@@ -171,43 +214,51 @@ impl LiveView {
         self.pinned = 0;
     }
 
-    /// Makes the entry the most recently used one. `version` is when `meta` was seen: the entry may be
-    /// gone since, and if memtables have moved there is no telling, so the touch is dropped.
+    /// Notes a read of the entry, which gives it a new rank. `version` is when `meta` was seen: the entry
+    /// may be gone since, and if memtables have moved the read is not noted.
     pub(crate) fn touch(&mut self, tag: &str, meta: &Arc<Meta>, version: u64, at: u64) {
-        match self.active.touch(tag, at) {
-            Touch::AlreadyNewest => return,
-            Touch::Moved(tag) => return self.note_touch(tag, at),
-            Touch::Unknown => {}
+        if let Some((mut rank, known, meta)) = self.active.rank(tag) {
+            if !self.ranks.is_newest(rank, tag, meta) {
+                rank = self.ranks.take(tag, meta);
+                let known = Arc::clone(known);
+                self.note_touch(known, at);
+            }
+            return self.active.touch(tag, rank, at);
         }
         let known = matches!(self.active.see(tag), Seen::Unknown)
             && !matches!(self.sealed_overlay(tag), Overlay::Gone);
         if known && self.version == version {
+            let rank = self.ranks.take(tag, meta);
             let slot = Slot { meta: Arc::clone(meta), last_read: at, written: false, value: None };
             let tag: Tag = tag.into();
-            self.active.put(Arc::clone(&tag), slot);
+            self.active.put(Arc::clone(&tag), rank, slot);
             self.note_touch(tag, at);
         }
     }
 
+    /// Keeps the newest reads for the log, as many as one change takes there.
     fn note_touch(&mut self, tag: Tag, at: u64) {
-        let bytes = self.touched_bytes + tag.len();
-        if self.touched.len() < MAX_TOUCHED && bytes <= MAX_TOUCHED_BYTES {
-            self.touched_bytes = bytes;
-            self.touched.push((tag, at));
+        self.touched_bytes += tag.len();
+        if let Some((old, _)) = self.touched.push(tag, at) {
+            self.touched_bytes -= old.len();
+        }
+        while self.touched.len() > MAX_TOUCHED || self.touched_bytes > MAX_TOUCHED_BYTES {
+            let Some((old, _)) = self.touched.pop_lru() else { return };
+            self.touched_bytes -= old.len();
         }
     }
 
-    /// Takes the reads that the log does not know of yet.
+    /// Takes the reads that the log does not know of yet, the oldest first.
     pub(crate) fn take_touched(&mut self) -> Vec<(Tag, u64)> {
         self.touched_bytes = 0;
-        std::mem::take(&mut self.touched)
+        std::iter::from_fn(|| self.touched.pop_lru()).collect()
     }
 
     /// Starts a new memtable and seals the one that was active.
     pub(crate) fn seal(&mut self, at: Checkpoint) {
-        let memtable = std::mem::replace(&mut self.active, Memtable::new());
-        let (entries, bytes, pinned) = (self.entries, self.bytes, self.pinned);
-        self.sealed = Some(Arc::new(Sealed { memtable, entries, bytes, pinned, at }));
+        let memtable = std::mem::take(&mut self.active);
+        let (entries, bytes, pinned, ranks) = (self.entries, self.bytes, self.pinned, self.ranks);
+        self.sealed = Some(Arc::new(Sealed { memtable, entries, bytes, pinned, ranks, at }));
         self.version += 1;
     }
 

@@ -1,12 +1,13 @@
-//! The changes since the index was last brought up to date, in memory and in LRU order.
+//! The changes since the index was last brought up to date, in memory and in the order of eviction.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lru::LruCache;
 
 use crate::meta::Meta;
+use crate::rank::Rank;
 
 pub(crate) type Tag = Arc<str>;
 
@@ -25,14 +26,6 @@ pub(crate) struct Slot {
     pub(crate) value: Option<Bytes>,
 }
 
-/// What a touch did.
-#[derive(Debug)]
-pub(crate) enum Touch {
-    AlreadyNewest,
-    Moved(Tag),
-    Unknown,
-}
-
 /// What a memtable says of a tag.
 #[derive(Debug)]
 pub(crate) enum Seen<'a> {
@@ -42,10 +35,11 @@ pub(crate) enum Seen<'a> {
     Unknown,
 }
 
-/// Changes on top of an older state. Every entry in it is more recently used than any below it.
-#[derive(Debug)]
+/// Changes on top of an older state.
+#[derive(Debug, Default)]
 pub(crate) struct Memtable {
-    live: LruCache<Tag, Slot>,
+    live: HashMap<Tag, (Rank, Slot)>,
+    order: BTreeMap<Rank, Tag>,
     dead: HashSet<Tag>,
     /// Nothing below this memtable counts any more.
     cleared: bool,
@@ -53,42 +47,46 @@ pub(crate) struct Memtable {
 }
 
 impl Memtable {
-    pub(crate) fn new() -> Self {
-        Self { live: LruCache::unbounded(), dead: HashSet::new(), cleared: false, cost: 0 }
-    }
-
     pub(crate) fn see(&self, tag: &str) -> Seen<'_> {
-        match self.live.peek(tag) {
-            Some(slot) => Seen::Live(slot),
+        match self.live.get(tag) {
+            Some((_, slot)) => Seen::Live(slot),
             None if self.cleared || self.dead.contains(tag) => Seen::Dead,
             None => Seen::Unknown,
         }
     }
 
-    /// Makes the slot the most recently used one.
-    pub(crate) fn put(&mut self, tag: Tag, slot: Slot) {
+    /// Puts an entry in, with a rank that no other entry has.
+    pub(crate) fn put(&mut self, tag: Tag, rank: Rank, slot: Slot) {
         self.dead.remove(&tag);
         self.cost += OVERHEAD + tag.len() + slot.value.as_ref().map_or(0, Bytes::len);
-        if let Some(old) = self.live.put(tag, slot) {
+        self.order.insert(rank, Arc::clone(&tag));
+        if let Some((old_rank, old)) = self.live.insert(tag, (rank, slot)) {
+            self.order.remove(&old_rank);
             self.cost -= OVERHEAD.min(self.cost);
             self.cost -= old.value.map_or(0, |value| value.len()).min(self.cost);
         }
     }
 
-    /// Makes an entry the most recently used one, if it is here.
-    pub(crate) fn touch(&mut self, tag: &str, at: u64) -> Touch {
-        let newest = self.live.peek_mru().is_some_and(|(newest, _)| **newest == *tag);
-        match self.live.get_key_value_mut(tag) {
-            Some((tag, slot)) => {
-                slot.last_read = at;
-                if newest { Touch::AlreadyNewest } else { Touch::Moved(Arc::clone(tag)) }
+    /// The rank of an entry that is here, with its tag and its facts.
+    pub(crate) fn rank(&self, tag: &str) -> Option<(Rank, &Tag, &Arc<Meta>)> {
+        let (tag, (rank, slot)) = self.live.get_key_value(tag)?;
+        Some((*rank, tag, &slot.meta))
+    }
+
+    /// Notes a read of an entry that is here, which gives it a new rank.
+    pub(crate) fn touch(&mut self, tag: &str, rank: Rank, at: u64) {
+        if let Some((old_rank, slot)) = self.live.get_mut(tag) {
+            slot.last_read = at;
+            if let Some(tag) = self.order.remove(old_rank) {
+                self.order.insert(rank, tag);
             }
-            None => Touch::Unknown,
+            *old_rank = rank;
         }
     }
 
     pub(crate) fn remove(&mut self, tag: Tag) {
-        if let Some(old) = self.live.pop(&tag) {
+        if let Some((rank, old)) = self.live.remove(&tag) {
+            self.order.remove(&rank);
             self.cost -= old.value.map_or(0, |value| value.len()).min(self.cost);
         }
         if !self.cleared {
@@ -98,7 +96,7 @@ impl Memtable {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self { cleared: true, ..Self::new() };
+        *self = Self { cleared: true, ..Self::default() };
     }
 
     pub(crate) fn is_cleared(&self) -> bool {
@@ -118,8 +116,18 @@ impl Memtable {
         self.dead.iter()
     }
 
-    /// The entries, the least recently used one first.
-    pub(crate) fn oldest_first(&self) -> impl Iterator<Item = (&Tag, &Slot)> {
-        self.live.iter().rev()
+    /// The entries, in no order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Tag, Rank, &Slot)> {
+        self.live.iter().map(|(tag, (rank, slot))| (tag, *rank, slot))
+    }
+
+    /// The entries behind `after` in the order of eviction.
+    pub(crate) fn in_order(
+        &self,
+        after: Option<Rank>,
+    ) -> impl Iterator<Item = (Rank, &Tag, &Arc<Meta>)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ranked = self.order.range((from, Bound::Unbounded));
+        ranked.filter_map(|(rank, tag)| Some((*rank, tag, &self.live.get(tag)?.1.meta)))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ByteSize;
+use crate::{ByteSize, Policy};
 
 /// When a write may be acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ pub struct Options {
     pub(crate) inline_limit: usize,
     pub(crate) lock_wait: Duration,
     pub(crate) allow_shrink: bool,
+    /// `None` for the policy that the store has.
+    pub(crate) policy: Option<Policy>,
     /// Nothing on disk changes.
     pub(crate) read_only: bool,
 }
@@ -68,6 +70,7 @@ impl Options {
             inline_limit: DEFAULT_INLINE_LIMIT,
             lock_wait: Duration::from_secs(10),
             allow_shrink: false,
+            policy: None,
             read_only: false,
         }
     }
@@ -91,6 +94,14 @@ impl Options {
     /// would go.
     pub fn allow_shrink(mut self, allow: bool) -> Self {
         self.allow_shrink = allow;
+        self
+    }
+
+    /// Which entries leave first when room is needed. A store keeps its policy from one opening to the
+    /// next; a new one has [`Policy::Lru`]. Another policy than the store has makes opening rank all
+    /// entries anew, which takes a pass over the index.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
         self
     }
 

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Policy;
+
 /// A snapshot of a store's state and of what happened since it was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -40,6 +42,8 @@ pub struct Stats {
     pub in_flight_bytes: u64,
     /// Bytes that the index and the log take on disk.
     pub index_bytes: u64,
+    /// Which entries leave first when room is needed.
+    pub policy: Policy,
 }
 
 /// The counters behind [`Stats`]; each stands alone, so relaxed ordering is enough.

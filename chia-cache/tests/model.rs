@@ -1,16 +1,16 @@
-//! The store against a plain LRU in memory: random operations, budgets and reopenings must look the same on both.
+//! The store against a plain one in memory, with both eviction policies: random operations, budgets and reopenings must look the same on both.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use chia_cache::{ByteSize, Durability, NewEntry, Options, Replay, ReplayMiss, Store};
+use chia_cache::{ByteSize, Durability, NewEntry, Options, Policy, Replay, ReplayMiss, Store};
 use proptest::prelude::*;
 
-#[path = "model/lru.rs"]
-mod lru;
+#[path = "model/plain.rs"]
+mod plain;
 #[path = "model/step.rs"]
 mod step;
 
-use lru::{Item, Lru};
+use plain::{Item, Plain};
 use step::Step;
 
 /// Small, so that values on both sides of it are cheap.
@@ -28,17 +28,31 @@ proptest! {
         durable in any::<bool>(),
         all_files in prop::bool::weighted(0.2),
         budget in step::budget(),
-        steps in prop::collection::vec(step::step(), 1..80),
+        steps in prop::collection::vec(step::step(false), 1..80),
     ) {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let mut pair = Pair::open(folder.path(), durable, all_files, budget);
-        for step in steps {
-            pair.take(step);
-            pair.compare();
-        }
-        pair.reopen(1 << 30);
-        pair.compare_all_values();
+        run(Policy::Lru, durable, all_files, budget, steps);
     }
+
+    #[test]
+    fn r38_the_store_keeps_what_saves_the_most_time(
+        durable in any::<bool>(),
+        all_files in prop::bool::weighted(0.2),
+        budget in step::budget(),
+        steps in prop::collection::vec(step::step(true), 1..80),
+    ) {
+        run(Policy::SavedTime, durable, all_files, budget, steps);
+    }
+}
+
+fn run(policy: Policy, durable: bool, all_files: bool, budget: u64, steps: Vec<Step>) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut pair = Pair::open(folder.path(), policy, durable, all_files, budget);
+    for step in steps {
+        pair.take(step);
+        pair.compare();
+    }
+    pair.reopen(1 << 30, None);
+    pair.compare_all_values();
 }
 
 /// The store and the model of it.
@@ -47,15 +61,22 @@ struct Pair {
     durability: Durability,
     inline_limit: usize,
     store: Store,
-    model: Lru,
+    model: Plain,
 }
 
 impl Pair {
-    fn open(folder: &std::path::Path, durable: bool, all_files: bool, budget: u64) -> Self {
+    fn open(
+        folder: &std::path::Path,
+        policy: Policy,
+        durable: bool,
+        all_files: bool,
+        budget: u64,
+    ) -> Self {
         let durability = if durable { Durability::Durable } else { Durability::Relaxed };
         let inline_limit = if all_files { 0 } else { INLINE_LIMIT };
-        let store = Store::open(folder, options(durability, inline_limit, budget)).unwrap();
-        let model = Lru { budget, items: Vec::new() };
+        let options = options(durability, inline_limit, budget).policy(policy);
+        let store = Store::open(folder, options).unwrap();
+        let model = Plain::new(budget, policy);
         Self { folder: folder.to_owned(), durability, inline_limit, store, model }
     }
 
@@ -86,14 +107,14 @@ impl Pair {
             }
             Step::Replay(tag, function) => self.replay(&tag, function),
             Step::Evict(tag) => assert_eq!(self.store.evict(&tag).unwrap(), self.model.evict(&tag)),
-            Step::Flush => {
-                assert_eq!(self.store.clear().unwrap(), self.model.items.drain(..).count() as u64);
+            Step::Clear => {
+                assert_eq!(self.store.clear().unwrap(), self.model.clear());
             }
             Step::SetBudget(budget) => {
                 self.store.set_budget(ByteSize::new(budget)).unwrap();
                 self.model.set_budget(budget);
             }
-            Step::Reopen(budget) => self.reopen(budget),
+            Step::Reopen(budget, policy) => self.reopen(budget, policy),
         }
     }
 
@@ -123,11 +144,17 @@ impl Pair {
         }
     }
 
-    /// Stops and opens again, with another budget. The order must have survived, reads included.
-    fn reopen(&mut self, budget: u64) {
+    /// Stops and opens again, with another budget and perhaps another policy. The order must have survived,
+    /// reads included.
+    fn reopen(&mut self, budget: u64, policy: Option<Policy>) {
         self.store.clone().close().unwrap();
-        self.store =
-            Store::open(&self.folder, options(self.durability, self.inline_limit, budget)).unwrap();
+        let mut options = options(self.durability, self.inline_limit, budget);
+        if let Some(policy) = policy {
+            options = options.policy(policy);
+            self.model.set_policy(policy);
+        }
+        self.store = Store::open(&self.folder, options).unwrap();
+        assert_eq!(self.store.policy(), self.model.policy);
         let report = self.store.open_report();
         assert!(report.clean, "{report:?}");
         assert_eq!(report.evicted, self.model.set_budget(budget));

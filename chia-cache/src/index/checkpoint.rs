@@ -1,16 +1,16 @@
-//! Folding a memtable into the tables.
+//! Writing a memtable into the index.
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::{ENTRIES, FILES, ORDER, RECENCY, Result, Totals, row};
+use super::{ENTRIES, FILES, RANKS, READS, Result, row};
 use crate::files;
 use crate::memtable::{Memtable, Slot};
 
 /// The tables while a memtable is checkpointed into them.
 pub(super) struct Checkpoint<'t> {
     entries: redb::Table<'t, &'static str, &'static [u8]>,
-    recency: redb::Table<'t, &'static str, (u64, u64)>,
-    order: redb::Table<'t, u64, &'static str>,
+    reads: redb::Table<'t, &'static str, (u64, u64, u64)>,
+    ranks: redb::Table<'t, (u64, u64), &'static str>,
     files: redb::Table<'t, &'static str, &'static str>,
 }
 
@@ -18,35 +18,37 @@ impl<'t> Checkpoint<'t> {
     pub(super) fn new(txn: &'t WriteTransaction) -> Result<Self> {
         Ok(Self {
             entries: txn.open_table(ENTRIES)?,
-            recency: txn.open_table(RECENCY)?,
-            order: txn.open_table(ORDER)?,
+            reads: txn.open_table(READS)?,
+            ranks: txn.open_table(RANKS)?,
             files: txn.open_table(FILES)?,
         })
     }
 
-    pub(super) fn apply(mut self, memtable: &Memtable, totals: &mut Totals) -> Result<()> {
+    pub(super) fn apply(mut self, memtable: &Memtable) -> Result<()> {
         for tag in memtable.dead() {
             self.remove(tag)?;
         }
-        let mut ranked: Vec<_> = memtable.oldest_first().zip(totals.next_order..).collect();
+        let mut entries: Vec<_> = memtable.entries().collect();
         // In key order the inserts walk each table once instead of jumping about in it.
-        ranked.sort_unstable_by_key(|((tag, _), _)| *tag);
-        let mut order = Vec::with_capacity(ranked.len());
-        for ((tag, slot), rank) in &ranked {
+        entries.sort_unstable_by_key(|(tag, ..)| *tag);
+        let mut ranks = Vec::with_capacity(entries.len());
+        for (tag, rank, slot) in entries {
             if slot.written {
                 self.write(tag, slot)?;
-            } else if self.entries.get(&***tag)?.is_none() {
+            } else if self.entries.get(&**tag)?.is_none() {
                 continue;
             }
-            if let Some(old) = self.recency.insert(&***tag, (*rank, slot.last_read))? {
-                self.order.remove(old.value().0)?;
+            let (priority, sequence) = rank.key();
+            let read = (priority, sequence, slot.last_read);
+            if let Some(old) = self.reads.insert(&**tag, read)? {
+                let (priority, sequence, _) = old.value();
+                self.ranks.remove((priority, sequence))?;
             }
-            order.push((*rank, *tag));
+            ranks.push((rank.key(), tag));
         }
-        order.sort_unstable();
-        for (rank, tag) in order {
-            self.order.insert(rank, &**tag)?;
-            totals.next_order = rank + 1;
+        ranks.sort_unstable();
+        for (rank, tag) in ranks {
+            self.ranks.insert(rank, &**tag)?;
         }
         Ok(())
     }
@@ -77,10 +79,10 @@ impl<'t> Checkpoint<'t> {
         if let Some(name) = name {
             self.files.remove(&*name)?;
         }
-        let rank = self.recency.get(tag)?.map(|old| old.value().0);
-        if let Some(rank) = rank {
-            self.recency.remove(tag)?;
-            self.order.remove(rank)?;
+        let read = self.reads.get(tag)?.map(|old| old.value());
+        if let Some((priority, sequence, _)) = read {
+            self.reads.remove(tag)?;
+            self.ranks.remove((priority, sequence))?;
         }
         Ok(())
     }

@@ -5,14 +5,15 @@ use std::ops::Bound;
 use bytes::Bytes;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata};
 
-use super::{ENTRIES, FILES, IndexError, ORDER, RECENCY, Result, guarded, row};
+use super::{ENTRIES, FILES, IndexError, RANKS, READS, Result, guarded, row};
 use crate::meta::Meta;
+use crate::rank::Rank;
 
 /// The entries as of one checkpoint. Reading from it takes no lock.
 pub(crate) struct Snapshot {
     entries: ReadOnlyTable<&'static str, &'static [u8]>,
-    recency: ReadOnlyTable<&'static str, (u64, u64)>,
-    order: ReadOnlyTable<u64, &'static str>,
+    reads: ReadOnlyTable<&'static str, (u64, u64, u64)>,
+    ranks: ReadOnlyTable<(u64, u64), &'static str>,
     files: ReadOnlyTable<&'static str, &'static str>,
 }
 
@@ -20,8 +21,8 @@ impl Snapshot {
     pub(super) fn new(txn: &ReadTransaction) -> Result<Self> {
         Ok(Self {
             entries: txn.open_table(ENTRIES)?,
-            recency: txn.open_table(RECENCY)?,
-            order: txn.open_table(ORDER)?,
+            reads: txn.open_table(READS)?,
+            ranks: txn.open_table(RANKS)?,
             files: txn.open_table(FILES)?,
         })
     }
@@ -44,20 +45,18 @@ impl Snapshot {
 
     /// Milliseconds since 1970; 0 for never.
     pub(crate) fn last_read(&self, tag: &str) -> Result<u64> {
-        guarded(|| Ok(self.recency.get(tag)?.map_or(0, |found| found.value().1)))
+        guarded(|| Ok(self.reads.get(tag)?.map_or(0, |found| found.value().2)))
     }
 
-    /// Up to `limit` tags in LRU order from place `from` on, and the place after the last of them.
-    pub(crate) fn oldest(&self, from: u64, limit: usize) -> Result<(Vec<String>, u64)> {
+    /// Up to `limit` tags from rank `from` on, in the order of eviction.
+    pub(crate) fn lowest(&self, from: Rank, limit: usize) -> Result<Vec<(Rank, String)>> {
         guarded(|| {
-            let mut next = from;
-            let mut tags = Vec::new();
-            for found in self.order.range(from..)?.take(limit) {
+            let mut ranked = Vec::new();
+            for found in self.ranks.range(from.key()..)?.take(limit) {
                 let (rank, tag) = found?;
-                next = rank.value().saturating_add(1);
-                tags.push(tag.value().to_owned());
+                ranked.push((Rank::from_key(rank.value()), tag.value().to_owned()));
             }
-            Ok((tags, next))
+            Ok(ranked)
         })
     }
 

@@ -26,6 +26,8 @@ pub(crate) enum Op {
     Clear { generation: u64 },
     /// Files named by records that begin before this offset of the same segment are durable.
     FilesSynced { before: u64 },
+    /// An eviction reached this priority.
+    Level { priority: u64 },
 }
 
 impl From<Op1> for Op {

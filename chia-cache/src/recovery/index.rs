@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Segments, new_totals};
+use crate::Policy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::index::{Index, IndexError, Snapshot, Totals, is_damage, to_io};
@@ -29,7 +30,14 @@ pub(super) struct Opened {
 #[derive(Debug)]
 pub(super) struct Old {
     pub(super) rows: Arc<Snapshot>,
-    _index: Index,
+    index: Index,
+}
+
+impl Old {
+    fn policy(&self) -> Option<Policy> {
+        let (_, totals) = self.index.totals().ok()??;
+        Some(totals.policy())
+    }
 }
 
 pub(super) fn failure(paths: &Paths, error: IndexError) -> Error {
@@ -46,9 +54,10 @@ pub(super) fn open(
     quarantine: &Quarantine<'_>,
     report: &mut OpenReport,
     segments: &Segments,
+    policy: Option<Policy>,
 ) -> Result<Opened> {
     let marked = io.metadata(&paths.rebuild).is_ok();
-    let error = match try_open(io, paths, || store_id(io, paths, segments)) {
+    let error = match try_open(io, paths, policy, || store_id(io, paths, segments)) {
         Ok((index, totals)) if !marked => {
             return Ok(Opened { index, totals, lost: false, old: None });
         }
@@ -65,7 +74,8 @@ pub(super) fn open(
     let name = quarantine.take(&paths.index, "index.redb")?;
     let old = open_old(io, &paths.quarantine.join(&name));
     report.quarantined.push(Quarantined { name, why: error });
-    let (index, totals) = try_open(io, paths, || store_id(io, paths, segments))?;
+    let policy = policy.or_else(|| old.as_ref()?.policy());
+    let (index, totals) = try_open(io, paths, policy, || store_id(io, paths, segments))?;
     let _ = io.remove(&paths.rebuild);
     Ok(Opened { index, totals, lost: true, old })
 }
@@ -73,26 +83,40 @@ pub(super) fn open(
 fn open_old(io: &dyn Io, path: &Path) -> Option<Old> {
     let index = Index::open(io, path).ok()?;
     let rows = index.snapshot().ok()?;
-    Some(Old { rows, _index: index })
+    Some(Old { rows, index })
 }
 
-fn try_open(io: &dyn Io, paths: &Paths, id: impl FnOnce() -> u64) -> Result<(Index, Totals)> {
-    let index = Index::open(io, &paths.index).map_err(|e| failure(paths, e))?;
-    match index.totals().map_err(|e| failure(paths, e))? {
+fn try_open(
+    io: &dyn Io,
+    paths: &Paths,
+    policy: Option<Policy>,
+    id: impl FnOnce() -> u64,
+) -> Result<(Index, Totals)> {
+    let fail = |e| failure(paths, e);
+    let index = Index::open(io, &paths.index).map_err(fail)?;
+    let mut totals = match index.totals().map_err(fail)? {
         Some((format, _)) if format > crate::FORMAT_VERSION => {
-            Err(Error::new(ErrorKind::Version { found: format }, "open", &paths.dir))
+            return Err(Error::new(ErrorKind::Version { found: format }, "open", &paths.dir));
         }
-        Some((1, mut totals)) => {
-            index.migrate(&mut totals).map_err(|e| failure(paths, e))?;
-            Ok((index, totals))
+        Some((format, totals)) if format < crate::FORMAT_VERSION => {
+            index.migrate(format, &totals).map_err(fail)?;
+            totals
         }
-        Some((_, totals)) => Ok((index, totals)),
+        Some((_, totals)) => totals,
         None => {
-            let mut totals = new_totals(id());
-            index.checkpoint(&Memtable::new(), &mut totals).map_err(|e| failure(paths, e))?;
-            Ok((index, totals))
+            let totals = new_totals(id());
+            index.checkpoint(&Memtable::default(), &totals).map_err(fail)?;
+            totals
         }
+    };
+    if let Some(policy) = policy.filter(|policy| *policy != totals.policy()) {
+        if totals.entries > 0 {
+            let before = totals.policy();
+            tracing::info!(%before, now = %policy, "the eviction policy changes; all entries are ranked anew");
+        }
+        index.rerank(policy, &mut totals).map_err(fail)?;
     }
+    Ok((index, totals))
 }
 
 /// The id of a store whose index is new: that of its log or of its files, so that they are known as its

@@ -73,7 +73,7 @@ fn attempt(
     let logs = [log::path(&paths.private, 0), log::path(&paths.private, 1)];
     clear_paths(&quarantine, paths, report, &[&paths.index, &logs[0], &logs[1]])?;
     let mut segments = Segments::find(&**io, &quarantine, &logs, report)?;
-    let opened = index::open(&**io, paths, &quarantine, report, &segments)?;
+    let opened = index::open(&**io, paths, &quarantine, report, &segments, options.policy)?;
     let from = if opened.old.is_some() || opened.lost { None } else { Some(opened.totals.epoch) };
     let newest = segments.newest().max(opened.totals.epoch);
     segments.retain_newer(from);
@@ -267,7 +267,8 @@ impl<'a> Recovery<'a> {
             self.reconcile()?;
             self.checkpoint()?;
         }
-        if let Err(error) = self.inner.check_shrink(self.inner.budget(), held) {
+        let allow = self.inner.options.allow_shrink;
+        if let Err(error) = self.inner.check_shrink(self.inner.budget(), held, allow) {
             // Nothing has gone yet, and the next opening is clean.
             self.inner.begin_close();
             self.inner.finish_close()?;

@@ -15,6 +15,7 @@ use crate::log::segment::Segment;
 use crate::memtable::Slot;
 use crate::meta::{Meta, Place};
 use crate::quarantine::Quarantine;
+use crate::rank::Priority;
 use crate::report::Quarantined;
 use crate::sync::lock;
 
@@ -34,6 +35,8 @@ impl Recovery<'_> {
             self.apply(record, begin < synced_before)?;
             self.bound_memory()
         })?;
+        // The checkpoint that follows has these reads. In the new log they would count once more, and later.
+        drop(lock(&self.inner.live).take_touched());
         if tail.gap {
             self.note_gap(segment)?;
         }
@@ -64,6 +67,9 @@ impl Recovery<'_> {
                     }
                 }
                 Op::Clear { generation } => self.clear(generation)?,
+                Op::Level { priority } => {
+                    lock(&self.inner.live).ranks.raise(Priority::from_bits(priority));
+                }
                 Op::FilesSynced { .. } => {}
             }
         }

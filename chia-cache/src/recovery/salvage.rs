@@ -7,20 +7,23 @@ use super::index::Old;
 use crate::error::Result;
 use crate::index::Snapshot;
 use crate::memtable::Slot;
+use crate::rank::Rank;
 use crate::sync::lock;
 
 /// How many rows are looked at at a time.
 const BATCH: usize = 256;
 
 impl Recovery<'_> {
-    /// Puts every row whose seal holds into the new index: in LRU order as far as that can be read, then
+    /// Puts every row whose seal holds into the new index: in the order of eviction as far as that can be read, then
     /// the others.
     pub(super) fn salvage(&mut self, old: &Old) -> Result<()> {
-        let mut next = 0;
-        while let Ok((tags, after)) = old.rows.oldest(next, BATCH) {
+        let mut next = Rank::default();
+        while let Ok(ranked) = old.rows.lowest(next, BATCH) {
+            let Some(after) = ranked.last().and_then(|(rank, _)| rank.next()) else { break };
+            let tags: Vec<String> = ranked.into_iter().map(|(_, tag)| tag).collect();
             self.save_all(&old.rows, &tags)?;
             // In a damaged index the order may go in circles.
-            if tags.is_empty() || after <= next {
+            if after <= next {
                 break;
             }
             next = after;

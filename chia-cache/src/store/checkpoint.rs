@@ -78,6 +78,9 @@ impl Inner {
         totals.pinned = sealed.pinned;
         totals.entries = sealed.entries;
         totals.bytes = sealed.bytes;
+        totals.policy = sealed.ranks.policy.number();
+        totals.level = sealed.ranks.level.bits();
+        totals.next_order = sealed.ranks.next;
         totals.stopped = 0;
         totals.next_generation = self.next_generation.load(Ordering::Acquire);
         match self.commit_checkpoint(state, &sealed, totals) {
@@ -95,10 +98,10 @@ impl Inner {
         &self,
         state: &mut IndexState,
         sealed: &Sealed,
-        mut totals: Totals,
+        totals: Totals,
     ) -> Result<()> {
         let Some(index) = &state.index else { return Ok(()) };
-        match index.checkpoint(&sealed.memtable, &mut totals).and_then(|()| index.snapshot()) {
+        match index.checkpoint(&sealed.memtable, &totals).and_then(|()| index.snapshot()) {
             Ok(base) => {
                 self.checkpointed(state, totals, base, sealed.at.position);
                 Ok(())

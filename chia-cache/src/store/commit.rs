@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::eviction::Candidate;
+use crate::eviction::Selection;
 use crate::files;
 use crate::live::LiveView;
 use crate::log::frame::Op;
@@ -13,23 +13,19 @@ use crate::store::inner::{CLOSED, Inner, Writer};
 use crate::sync::lock;
 
 impl Inner {
-    /// Evicts until `need` bytes are free, but for the entry `spare`, or until one record is full. Gives
-    /// what is left for the record of the put, and whether that is enough.
-    pub(crate) fn pick(
+    /// Selects entries to evict until `need` bytes are free, but for the entry `spare`, or until one
+    /// record is full.
+    pub(crate) fn select(
         &self,
         writer: &mut Writer,
         spare: Option<&str>,
         need: u64,
-    ) -> Result<(Vec<Candidate>, bool)> {
+    ) -> Result<Selection> {
         if need == 0 {
-            return Ok((Vec::new(), true));
+            return Ok(Selection::default());
         }
-        let picked = writer
-            .cursor
-            .pick(&self.live, spare, need)
-            .map_err(|e| self.index_error("evict from", e))?;
-        let freed: u64 = picked.iter().map(|(tag, meta)| meta.cost(tag)).sum();
-        Ok((picked, freed >= need))
+        let selected = writer.cursor.select(&self.live, spare, need);
+        selected.map_err(|e| self.index_error("evict from", e))
     }
 
     /// Commits an entry in the place of `old`, with the evictions that make room for it; gives the
@@ -40,9 +36,9 @@ impl Inner {
         tag: Tag,
         slot: Slot,
         old: Option<&Meta>,
-        evicted: Vec<Candidate>,
+        evicted: Selection,
     ) -> Result<u64> {
-        let mut ops = removals(&evicted);
+        let mut ops = self.evictions(&evicted);
         ops.push(Op::Put { tag: tag.to_string(), meta: (*slot.meta).clone() });
         let value = slot.value.clone().unwrap_or_default();
         self.append(writer, ops, &value).inspect_err(|_| writer.cursor.reset())?;
@@ -59,32 +55,40 @@ impl Inner {
         Ok(position)
     }
 
-    /// Commits the removal of entries; gives the position to wait for.
-    pub(crate) fn commit_remove(
-        &self,
-        writer: &mut Writer,
-        removed: Vec<Candidate>,
-        evicted: bool,
-    ) -> Result<u64> {
-        self.append(writer, removals(&removed), &[]).inspect_err(|_| writer.cursor.reset())?;
+    /// Commits evictions; gives the position to wait for.
+    pub(crate) fn commit_evictions(&self, writer: &mut Writer, evicted: Selection) -> Result<u64> {
+        let ops = self.evictions(&evicted);
+        self.append(writer, ops, &[]).inspect_err(|_| writer.cursor.reset())?;
         let position = writer.log.position();
-        let mut live = lock(&self.live);
-        match evicted {
-            true => self.remove_evicted(&mut live, position, removed),
-            false => removed.into_iter().for_each(|(tag, meta)| {
-                self.discard_file(position, &tag, &meta);
-                live.remove(tag, &meta);
-            }),
-        }
+        self.remove_evicted(&mut lock(&self.live), position, evicted);
         Ok(position)
     }
 
-    fn remove_evicted(&self, live: &mut LiveView, position: u64, evicted: Vec<Candidate>) {
-        self.counters.evictions.add(evicted.len() as u64);
-        for (tag, meta) in evicted {
+    /// Commits the removal of an entry; gives the position to wait for.
+    pub(crate) fn commit_remove(&self, writer: &mut Writer, tag: &str, meta: &Meta) -> Result<u64> {
+        self.append(writer, vec![removal(tag, meta)], &[])?;
+        let position = writer.log.position();
+        self.discard_file(position, tag, meta);
+        lock(&self.live).remove(tag.into(), meta);
+        Ok(position)
+    }
+
+    fn remove_evicted(&self, live: &mut LiveView, position: u64, evicted: Selection) {
+        self.counters.evictions.add(evicted.entries.len() as u64);
+        live.ranks.raise(evicted.level);
+        for (tag, meta) in evicted.entries {
             self.discard_file(position, &tag, &meta);
             live.remove(tag, &meta);
         }
+    }
+
+    /// The operations that evict entries. A changed level comes first, because the rank of what is put
+    /// after it depends on it.
+    fn evictions(&self, evicted: &Selection) -> Vec<Op> {
+        let raised = evicted.level > lock(&self.live).ranks.level;
+        let level = raised.then(|| Op::Level { priority: evicted.level.bits() });
+        let removals = evicted.entries.iter().map(|(tag, meta)| removal(tag, meta));
+        level.into_iter().chain(removals).collect()
     }
 
     /// Commits new facts of an entry whose file, if it has one, stays.
@@ -103,8 +107,7 @@ impl Inner {
 
     /// Commits that an entry is gone whose file is somebody else's, and stays.
     pub(crate) fn commit_forget(&self, writer: &mut Writer, tag: &str, meta: &Meta) -> Result<()> {
-        let op = Op::Remove { tag: tag.to_owned(), generation: meta.generation };
-        self.append(writer, vec![op], &[])?;
+        self.append(writer, vec![removal(tag, meta)], &[])?;
         lock(&self.live).remove(tag.into(), meta);
         Ok(())
     }
@@ -198,8 +201,6 @@ impl Inner {
     }
 }
 
-fn removals(entries: &[Candidate]) -> Vec<Op> {
-    let removal =
-        |(tag, meta): &Candidate| Op::Remove { tag: tag.to_string(), generation: meta.generation };
-    entries.iter().map(removal).collect()
+fn removal(tag: &str, meta: &Meta) -> Op {
+    Op::Remove { tag: tag.to_owned(), generation: meta.generation }
 }

@@ -73,9 +73,9 @@ impl Inner {
         for memtable in memtables {
             tags.extend(
                 memtable
-                    .oldest_first()
-                    .filter(|(_, slot)| !slot.meta.is_inline())
-                    .map(|(tag, _)| Arc::clone(tag)),
+                    .entries()
+                    .filter(|(.., slot)| !slot.meta.is_inline())
+                    .map(|(tag, ..)| Arc::clone(tag)),
             );
         }
         drop(live);
@@ -85,18 +85,19 @@ impl Inner {
         Ok(tags)
     }
 
-    pub(crate) fn set_budget(&self, bytes: u64) -> Result<()> {
+    /// Changes the budget; gives how many entries went.
+    pub(crate) fn resize(&self, bytes: u64, allow_shrink: bool) -> Result<u64> {
         let _running = self.enter()?;
         self.admit()?;
         let held = lock(&self.live).bytes;
-        self.check_shrink(bytes, held)?;
+        self.check_shrink(bytes, held, allow_shrink)?;
         self.budget.store(bytes, Ordering::Release);
-        self.shrink().map(drop)
+        self.shrink()
     }
 
-    /// Fails if pinned entries do not fit a budget, or it would evict more of `held` bytes than was
-    /// allowed.
-    pub(crate) fn check_shrink(&self, budget: u64, held: u64) -> Result<()> {
+    /// Fails if pinned entries do not fit a budget, or if it would evict more than a tenth of the entries
+    /// of `held` bytes and `allow` is not set.
+    pub(crate) fn check_shrink(&self, budget: u64, held: u64, allow: bool) -> Result<()> {
         let fail = |kind| Err(Error::new(kind, "shrink", &self.paths.dir));
         let (entries, pinned) = {
             let live = lock(&self.live);
@@ -106,7 +107,7 @@ impl Inner {
             return fail(ErrorKind::Pinned);
         }
         let need = held.saturating_sub(budget);
-        if need == 0 || self.options.allow_shrink {
+        if need == 0 || allow {
             return Ok(());
         }
         let measured = EvictionCursor::measure(&self.live, need);
@@ -126,12 +127,12 @@ impl Inner {
             if over == 0 {
                 return Ok(evicted);
             }
-            let (oldest, _) = self.pick(&mut writer, None, over)?;
-            if oldest.is_empty() {
+            let selection = self.select(&mut writer, None, over)?;
+            if selection.entries.is_empty() {
                 return Ok(evicted);
             }
-            evicted += oldest.len() as u64;
-            let position = self.commit_remove(&mut writer, oldest, true)?;
+            evicted += selection.entries.len() as u64;
+            let position = self.commit_evictions(&mut writer, selection)?;
             drop(writer);
             self.acknowledge(position)?;
             self.admit()?;

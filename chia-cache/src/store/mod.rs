@@ -13,6 +13,8 @@ mod faults;
 mod full;
 pub(crate) mod inner;
 pub(crate) mod lookup;
+#[cfg(test)]
+mod order;
 mod pin;
 pub(crate) mod read;
 mod reserve;
@@ -36,10 +38,10 @@ use crate::paths::Paths;
 use crate::report::OpenReport;
 use crate::stats::Stats;
 use crate::sync::lock;
-use crate::{ByteSize, recovery};
+use crate::{ByteSize, Policy, recovery};
 use inner::{Inner, Tuning};
 
-/// An LRU store of values under tags, in a directory, within a budget of bytes.
+/// A store of values under tags, in a directory, within a budget of bytes.
 ///
 /// It is a handle: clones share one store, from any thread. Operations block, and a reader never
 /// waits for a writer's disk. When the last clone is dropped the store stops cleanly; [`close`](Self::close)
@@ -96,7 +98,7 @@ impl Store {
         &self.shared.report
     }
 
-    /// Stores `value` under `tag`, evicting the least recently used entries if room is needed. When
+    /// Stores `value` under `tag`, evicting what the [`policy`](Self::policy) says if room is needed. When
     /// it returns, the value is as safe as the store's [`Durability`] says.
     ///
     /// # Errors
@@ -251,13 +253,29 @@ impl Store {
     /// When more than a tenth of the entries would go and [`Options::allow_shrink`] is not set, when
     /// pinned entries do not fit, or when the disk fails.
     pub fn set_budget(&self, budget: ByteSize) -> Result<()> {
-        self.inner().set_budget(budget.bytes())
+        self.inner().resize(budget.bytes(), self.inner().options.allow_shrink).map(drop)
+    }
+
+    /// Like [`set_budget`](Self::set_budget), with a word of its own about whether more than a tenth of
+    /// the entries may go. Gives how many went.
+    ///
+    /// # Errors
+    /// When more than a tenth of the entries would go and `allow_shrink` is false, when pinned entries do
+    /// not fit, or when the disk fails.
+    pub fn resize(&self, budget: ByteSize, allow_shrink: bool) -> Result<u64> {
+        self.inner().resize(budget.bytes(), allow_shrink)
     }
 
     /// The budget for [`size_bytes`](Self::size_bytes).
     #[must_use]
     pub fn budget(&self) -> ByteSize {
         ByteSize::new(self.inner().budget())
+    }
+
+    /// Which entries leave first when room is needed.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        lock(&self.inner().live).ranks.policy
     }
 
     /// The directory, as an absolute path.
@@ -303,9 +321,9 @@ impl Inner {
     }
 
     fn stats(&self) -> Stats {
-        let (entries, bytes) = {
+        let (entries, bytes, policy) = {
             let live = lock(&self.live);
-            (live.entries, live.bytes)
+            (live.entries, live.bytes, live.ranks.policy)
         };
         let (unlink_backlog_files, unlink_backlog_bytes) = self.unlinks.backlog();
         let counters = &self.counters;
@@ -326,6 +344,7 @@ impl Inner {
             unlink_backlog_bytes,
             in_flight_bytes: counters.in_flight_bytes.get(),
             index_bytes: self.index_bytes(),
+            policy,
         }
     }
 

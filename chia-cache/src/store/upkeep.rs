@@ -153,7 +153,7 @@ impl Inner {
             return Ok(());
         };
         index
-            .checkpoint(&crate::memtable::Memtable::new(), &mut totals)
+            .checkpoint(&crate::memtable::Memtable::default(), &totals)
             .map_err(|e| self.index_error("update", e))?;
         state.totals = totals;
         Ok(())

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::eviction::Candidate;
+use crate::eviction::Selection;
 use crate::facts::{NewEntry, Origin, Written};
 use crate::files::{self, StagedFile, Wrap};
 use crate::memtable::Slot;
@@ -297,7 +297,7 @@ impl Inner {
         tag: &str,
         meta: &Meta,
         old: Option<&Meta>,
-    ) -> Result<Option<Vec<Candidate>>> {
+    ) -> Result<Option<Selection>> {
         let (held, pinned) = {
             let live = lock(&self.live);
             (live.bytes, live.pinned)
@@ -309,14 +309,14 @@ impl Inner {
         }
         let held = held.saturating_sub(old.map_or(0, |old| old.cost(tag)));
         let need = (held + cost).saturating_sub(self.budget());
-        let (picked, enough) = self.pick(writer, Some(tag), need)?;
-        if enough {
-            return Ok(Some(picked));
+        let selection = self.select(writer, Some(tag), need)?;
+        if selection.freed >= need {
+            return Ok(Some(selection));
         }
-        if picked.is_empty() {
+        if selection.entries.is_empty() {
             return full();
         }
-        self.commit_remove(writer, picked, true)?;
+        self.commit_evictions(writer, selection)?;
         Ok(None)
     }
 

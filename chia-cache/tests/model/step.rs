@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use chia_cache::Origin;
+use chia_cache::{Origin, Policy};
 use proptest::prelude::*;
 
-use super::lru::Item;
+use super::plain::Item;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -17,9 +17,10 @@ pub(crate) enum Step {
     Has(String),
     Replay(String, &'static str),
     Evict(String),
-    Flush,
+    Clear,
     SetBudget(u64),
-    Reopen(u64),
+    /// Opening again, perhaps with another policy.
+    Reopen(u64, Option<Policy>),
 }
 
 /// Few tags, so that they meet; of every sort.
@@ -65,7 +66,16 @@ fn origin() -> impl Strategy<Value = Origin> {
     prop_oneof![3 => Just(Origin::Real), 1 => Just(Origin::Manual), 1 => Just(Origin::Provider), 1 => Just(Origin::File)]
 }
 
-pub(crate) fn step() -> impl Strategy<Value = Step> {
+fn policy() -> impl Strategy<Value = Policy> {
+    prop_oneof![Just(Policy::Lru), Just(Policy::SavedTime)]
+}
+
+/// Any step; `policies` says whether the policy may change.
+pub(crate) fn step(policies: bool) -> impl Strategy<Value = Step> {
+    let policy = match policies {
+        true => prop::option::weighted(0.3, policy()).boxed(),
+        false => Just(None).boxed(),
+    };
     prop_oneof![
         12 => item().prop_map(Step::Write),
         4 => item().prop_map(Step::WriteFrom),
@@ -74,8 +84,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         2 => tag().prop_map(Step::Has),
         2 => (tag(), function()).prop_map(|(tag, function)| Step::Replay(tag, function)),
         2 => tag().prop_map(Step::Evict),
-        1 => Just(Step::Flush),
+        1 => Just(Step::Clear),
         1 => budget().prop_map(Step::SetBudget),
-        3 => budget().prop_map(Step::Reopen),
+        3 => (budget(), policy).prop_map(|(budget, policy)| Step::Reopen(budget, policy)),
     ]
 }

@@ -46,7 +46,7 @@ pub use worker::Worker;
 
 /// The store's own types, where they show in this API.
 pub mod cache {
-    pub use chia_cache::{ByteSize, Durability, Facts, NewEntry, Origin, Stats, Written};
+    pub use chia_cache::{ByteSize, Durability, Facts, NewEntry, Origin, Policy, Stats, Written};
 }
 
 /// The rules' and decisions' own types, where they show in this API.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chia_cache::{ByteSize, Durability, Options, Store};
+use chia_cache::{ByteSize, Durability, Options, Policy, Store};
 use chia_dispatch::{Actor, Error, ErrorKind, Result, TaskContext};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,10 @@ pub struct CacheInit {
     pub durability: Durability,
     /// How long to wait for another holder of the directory.
     pub lock_wait: Duration,
+    /// Which entries leave first; `None` for what the store has.
+    pub policy: Option<Policy>,
+    /// Whether the budget may evict more than a tenth of the entries at once.
+    pub allow_shrink: bool,
 }
 
 impl CacheInit {
@@ -60,8 +64,13 @@ impl CacheInit {
     /// # Errors
     /// [`ErrorKind::Cache`] when it does not open.
     pub fn open(&self) -> Result<Store> {
-        let options =
-            Options::new(self.budget).durability(self.durability).lock_wait(self.lock_wait);
+        let mut options = Options::new(self.budget)
+            .durability(self.durability)
+            .lock_wait(self.lock_wait)
+            .allow_shrink(self.allow_shrink);
+        if let Some(policy) = self.policy {
+            options = options.policy(policy);
+        }
         let store = Store::open(&self.dir, options).map_err(failed)?;
         let report = store.open_report();
         if report.is_notable() {
@@ -186,12 +195,15 @@ fn attach(cache: &OverlayStore, payload: &Bytes) -> Result<()> {
     if store.durability() != wanted.durability {
         return Err(differs("durability", &store.durability(), &wanted.durability));
     }
+    if let Some(policy) = wanted.policy.filter(|policy| *policy != store.policy()) {
+        return Err(differs("eviction policy", &store.policy(), &policy));
+    }
     let base = (!base.is_empty()).then(|| Path::new(OsStr::from_bytes(&base)));
     cache.attach(base).map_err(|why| Error::new(ErrorKind::Cache, why))?;
     let before = store.budget();
     if before != wanted.budget {
-        store.set_budget(wanted.budget).map_err(failed)?;
-        tracing::info!(%before, now = %wanted.budget, "the running cache was resized");
+        let evicted = store.resize(wanted.budget, wanted.allow_shrink).map_err(failed)?;
+        tracing::info!(%before, now = %wanted.budget, evicted, "the running cache was resized");
     }
     Ok(())
 }

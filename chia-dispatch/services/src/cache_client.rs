@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chia_cache::{ByteSize, Durability, Facts, NewEntry, Origin, Stats, Written};
+use chia_cache::{ByteSize, Durability, Facts, NewEntry, Origin, Policy, Stats, Written};
 use chia_dispatch::backend::{
     ActorCall, ActorRef, ActorSpec, Backend, Concurrency, Lifetime, Placement, TaskOptions,
 };
@@ -50,19 +50,23 @@ pub struct CacheOptions {
     durability: Durability,
     lock_wait: Duration,
     base: Option<PathBuf>,
+    policy: Option<Policy>,
+    allow_shrink: bool,
 }
 
 impl CacheOptions {
     /// A cache of a size (`"4 GB"`; units are powers of 1024) in a directory of the node that leads the
     /// cluster, which is the driver's own where there is no other. A relative path is taken from the
-    /// driver's folder. A size that cannot be read is reported when the cache starts.
+    /// driver's folder. A size that cannot be read, has no unit or is 0 is an error when the cache starts.
     pub fn new(size: &str, dir: impl Into<PathBuf>) -> Self {
         Self {
-            size: size.parse().map_err(|error: chia_cache::ParseByteSizeError| error.to_string()),
+            size: budget(size),
             dir: dir.into(),
             durability: Durability::default(),
             lock_wait: Duration::from_secs(10),
             base: None,
+            policy: None,
+            allow_shrink: false,
         }
     }
 
@@ -103,6 +107,22 @@ impl CacheOptions {
         self
     }
 
+    /// Which entries leave first when room is needed. A cache keeps its policy from run to run; a new one
+    /// has [`Policy::Lru`].
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Whether the size may evict more than a tenth of the entries at once. By default such a size is an
+    /// error, which names how many would go.
+    #[must_use]
+    pub fn allow_shrink(mut self, allow: bool) -> Self {
+        self.allow_shrink = allow;
+        self
+    }
+
     /// The directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -119,10 +139,40 @@ impl CacheOptions {
                     .with_source(error)
             })
         };
-        let (durability, lock_wait) = (self.durability, self.lock_wait);
-        let init = CacheInit { dir: absolute(&self.dir)?, budget, durability, lock_wait };
+        let init = CacheInit {
+            dir: absolute(&self.dir)?,
+            budget,
+            durability: self.durability,
+            lock_wait: self.lock_wait,
+            policy: self.policy,
+            allow_shrink: self.allow_shrink,
+        };
         Ok((init, self.base.as_deref().map(absolute).transpose()?))
     }
+}
+
+/// From this number on, a size without a unit looks like bytes rather than like gigabytes.
+const LIKELY_BYTES: u64 = 1024 * 1024;
+
+/// Reads the size of a cache. A bare number is more likely a slip than a wish for that many bytes, and a
+/// cache that small would evict everything.
+fn budget(size: &str) -> Result<ByteSize, String> {
+    let parsed: ByteSize =
+        size.parse().map_err(|error: chia_cache::ParseByteSizeError| error.to_string())?;
+    let size = size.trim();
+    if parsed.bytes() == 0 {
+        return Err(format!(
+            "a cache of size `{size}` holds nothing: write a size such as `4 GB`, or start none"
+        ));
+    }
+    if size.chars().any(|c| c.is_ascii_alphabetic()) {
+        return Ok(parsed);
+    }
+    let likely = match parsed.bytes() {
+        LIKELY_BYTES.. => format!("`{size} B` for {parsed}"),
+        _ => format!("`{size} GB` for gigabytes, or `{size} B` for bytes"),
+    };
+    Err(format!("the cache size `{size}` has no unit: write {likely}"))
 }
 
 /// A value read from the cache, with the facts of its entry.

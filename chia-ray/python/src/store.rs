@@ -41,7 +41,8 @@ pub(crate) fn cache_init<'py>(
     };
     let lock_wait = Duration::try_from_secs_f64(lock_wait)
         .map_err(|cause| PyValueError::new_err(format!("lock_wait: {cause}")))?;
-    let init = CacheInit { dir, budget: ByteSize::new(budget), durability, lock_wait };
+    let budget = ByteSize::new(budget);
+    let init = CacheInit { dir, budget, durability, lock_wait, policy: None, allow_shrink: false };
     let packed = init.to_bytes().map_err(|cause| error::dispatch(&cause))?;
     Ok(PyBytes::new(py, &packed))
 }

@@ -119,6 +119,7 @@ pub(crate) fn stats(args: &Args, out: &mut Output) -> Result<bool> {
     }
     out.line(format!("entries            {}", stats.entries))?;
     out.line(format!("bytes              {}", text::bytes(stats.bytes)))?;
+    out.line(format!("eviction policy    {}", stats.policy))?;
     out.line(format!("index on disk      {}", text::bytes(stats.index_bytes)))?;
     Ok(true)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use chia_loop::cache::Origin;
+use chia_loop::cache::{Origin, Policy};
 use chia_loop::{CacheOptions, CacheWrite, Chia, ErrorKind, Handle, Source};
 
 use crate::program::{
@@ -218,4 +218,50 @@ async fn a_directory_that_cannot_be_one_is_a_clear_error() {
     assert!(error.message().contains("file"), "{error}");
     let error = builder().cache(CacheOptions::new("4 XB", &file)).start().await.unwrap_err();
     assert!(error.message().contains("4 XB"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r39_attaching_with_a_small_size_names_what_would_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let backend = backend();
+    let start = |size: &str, allow: bool| {
+        let cache = CacheOptions::new(size, dir.path().join("cache")).allow_shrink(allow);
+        Chia::builder(registry()).backend(backend.clone()).cache(cache).start()
+    };
+    let first = start("1 MB", false).await.unwrap();
+    let cache = first.cache().unwrap();
+    for i in 0..50 {
+        cache.write(&format!("t{i}"), &"x".repeat(1000)).await.unwrap();
+    }
+    let error = start("4 KB", false).await.unwrap_err();
+    assert!(error.to_string().contains("evict 46 entries"), "{error}");
+    assert_eq!(cache.stats().await.unwrap().entries, 50);
+    start("4 KB", true).await.unwrap();
+    assert_eq!(cache.stats().await.unwrap().entries, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r39_a_size_without_a_unit_or_of_0_is_an_error_that_shows_the_likely_meaning() {
+    let dir = tempfile::tempdir().unwrap();
+    for (size, meant) in [("4", "4 GB"), ("4294967296", "4 GiB"), ("0", "holds nothing")] {
+        let cache = CacheOptions::new(size, dir.path());
+        let error = builder().cache(cache).start().await.unwrap_err();
+        assert!(error.message().contains(meant), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r38_a_loop_chooses_the_eviction_policy() {
+    let dir = tempfile::tempdir().unwrap();
+    let backend = backend();
+    let start = |policy| {
+        let cache = CacheOptions::new("1 MB", dir.path().join("cache")).policy(policy);
+        Chia::builder(registry()).backend(backend.clone()).cache(cache).start()
+    };
+    let first = start(Policy::SavedTime).await.unwrap();
+    let stats = first.cache().unwrap().stats().await.unwrap();
+    assert_eq!(stats.policy, Policy::SavedTime);
+    let error = start(Policy::Lru).await.unwrap_err();
+    let message = error.message();
+    assert!(message.contains("saved-time") && message.contains("lru"), "{error}");
 }

@@ -62,6 +62,8 @@ async fn start(dir: &Path, attached: Option<Bytes>, unanswered: &'static str) ->
         budget: ByteSize::new(1 << 30),
         durability: Durability::Durable,
         lock_wait: Duration::from_secs(10),
+        policy: None,
+        allow_shrink: false,
     };
     let spec = ActorSpec {
         name: Some("chia.cache".to_owned()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chia_cache::{Origin, Written};
+use chia_cache::{Origin, Policy, Written};
 
 /// An entry as it should be.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,14 +37,24 @@ impl Item {
     }
 }
 
-/// A store with a budget: the least recently used item comes first.
+/// A store with a budget: the items in the order in which they leave.
 #[derive(Debug, Default)]
-pub(crate) struct Lru {
+pub(crate) struct Plain {
     pub(crate) budget: u64,
+    pub(crate) policy: Policy,
     pub(crate) items: Vec<Item>,
+    /// The ranks of the items: what they save, and when they were last used.
+    ranks: Vec<(f64, u64)>,
+    /// What the item saved that was evicted last.
+    level: f64,
+    uses: u64,
 }
 
-impl Lru {
+impl Plain {
+    pub(crate) fn new(budget: u64, policy: Policy) -> Self {
+        Self { budget, policy, ..Self::default() }
+    }
+
     pub(crate) fn size(&self) -> u64 {
         self.items.iter().map(Item::size).sum()
     }
@@ -56,14 +66,34 @@ impl Lru {
 
     fn take(&mut self, tag: &str) -> Option<Item> {
         let at = self.items.iter().position(|item| item.tag == tag)?;
+        self.ranks.remove(at);
         Some(self.items.remove(at))
     }
 
-    /// The item under a tag, which becomes the most recently used one.
+    fn saves(&self, item: &Item) -> f64 {
+        match self.policy {
+            Policy::SavedTime => item.compute_time.as_micros() as f64 / item.size().max(1) as f64,
+            _ => 0.0,
+        }
+    }
+
+    fn insert(&mut self, item: Item) {
+        self.uses += 1;
+        let rank = (self.level + self.saves(&item), self.uses);
+        self.insert_at(rank, item);
+    }
+
+    fn insert_at(&mut self, rank: (f64, u64), item: Item) {
+        let at = self.ranks.partition_point(|other| *other < rank);
+        self.ranks.insert(at, rank);
+        self.items.insert(at, item);
+    }
+
+    /// The item under a tag, which is used now.
     pub(crate) fn read(&mut self, tag: &str) -> Option<&Item> {
         let item = self.take(tag)?;
-        self.items.push(item);
-        self.items.last()
+        self.insert(item);
+        self.get(tag)
     }
 
     pub(crate) fn write(&mut self, new: Item) -> Written {
@@ -90,12 +120,17 @@ impl Lru {
     fn put(&mut self, new: Item, collision: bool) -> Written {
         self.take(&new.tag);
         self.evict_to(self.budget - new.size());
-        self.items.push(new);
+        self.insert(new);
         Written::Stored { collision }
     }
 
     pub(crate) fn evict(&mut self, tag: &str) -> bool {
         self.take(tag).is_some()
+    }
+
+    pub(crate) fn clear(&mut self) -> u64 {
+        self.ranks.clear();
+        self.items.drain(..).count() as u64
     }
 
     /// Sets the budget; how many items had to go.
@@ -104,10 +139,23 @@ impl Lru {
         self.evict_to(budget)
     }
 
+    /// Ranks the items for another policy, as if nothing had been evicted so far.
+    pub(crate) fn set_policy(&mut self, policy: Policy) {
+        if policy == self.policy {
+            return;
+        }
+        (self.policy, self.level) = (policy, 0.0);
+        let (items, ranks) = (std::mem::take(&mut self.items), std::mem::take(&mut self.ranks));
+        for (item, (_, used)) in items.into_iter().zip(ranks) {
+            self.insert_at((self.saves(&item), used), item);
+        }
+    }
+
     fn evict_to(&mut self, bytes: u64) -> u64 {
         let before = self.items.len();
         while self.size() > bytes {
             self.items.remove(0);
+            self.level = self.ranks.remove(0).0;
         }
         (before - self.items.len()) as u64
     }
