@@ -147,7 +147,7 @@ fn run(policy: Policy, seed: u64) {
 }
 
 fn seeds() -> std::ops::Range<u64> {
-    0..if std::env::var_os("CHIA_SLOW").is_some() { 100 } else { 6 }
+    0..if std::env::var_os("CHIA_SLOW").is_some() { 100 } else { 3 }
 }
 
 #[test]
