@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod encode;
 mod error;
 mod folder;
 mod header;

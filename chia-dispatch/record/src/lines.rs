@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// Room for a line, in bytes, so that the buffer seldom grows in the middle of one.
-const USUAL_LINE: usize = 512;
+use crate::encode::Encode;
 
 /// The longest error message that a record keeps, in bytes; the rest is cut off.
 const LONGEST_TEXT: usize = 2_000;
@@ -63,6 +62,14 @@ impl Fingerprint {
     pub fn of(hash: u128) -> Self {
         Self(u64::try_from(hash >> 80).unwrap_or(u64::MAX))
     }
+
+    pub(crate) fn digits(self) -> [u8; DIGITS] {
+        let mut digits = [0; DIGITS];
+        for (at, digit) in digits.iter_mut().enumerate() {
+            *digit = b"0123456789abcdef"[usize::from((self.0 >> (44 - 4 * at)) as u8 & 15)];
+        }
+        digits
+    }
 }
 
 impl std::fmt::Display for Fingerprint {
@@ -73,12 +80,7 @@ impl std::fmt::Display for Fingerprint {
 
 impl Serialize for Fingerprint {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // By hand, since `format!` is dearer than all the rest of a line.
-        let mut digits = [0u8; DIGITS];
-        for (at, digit) in digits.iter_mut().enumerate() {
-            *digit = b"0123456789abcdef"[usize::from((self.0 >> (44 - 4 * at)) as u8 & 15)];
-        }
-        serializer.serialize_str(std::str::from_utf8(&digits).unwrap_or_default())
+        serializer.serialize_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
@@ -320,10 +322,27 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+impl Encode for CallLeft {
+    fn encode(&self, buffer: &mut Vec<u8>) {
+        append(buffer, "left", self);
+    }
+}
+
+impl Encode for Dropped {
+    fn encode(&self, buffer: &mut Vec<u8>) {
+        append(buffer, "dropped", self);
+    }
+}
+
+impl Encode for RunSummary {
+    fn encode(&self, buffer: &mut Vec<u8>) {
+        append(buffer, "summary", self);
+    }
+}
+
 /// Appends `line` to `buffer` as an object whose first member is `"e":"<kind>"`.
 pub(crate) fn append<T: Serialize>(buffer: &mut Vec<u8>, kind: &str, line: &T) {
     let whole = buffer.len();
-    buffer.reserve(USUAL_LINE);
     buffer.extend_from_slice(b"{\"e\":\"");
     buffer.extend_from_slice(kind.as_bytes());
     buffer.push(b'"');

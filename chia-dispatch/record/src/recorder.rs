@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
+use crate::encode::Encode;
 use crate::error::{Error, Result};
 use crate::folder;
 use crate::header::RunHeader;
@@ -166,7 +165,7 @@ impl Recorder {
 
     /// Records that a call was dispatched. The line is in the file within 10 ms.
     pub fn start(&self, call: &CallStart<'_>) {
-        self.shared.push("start", call, |tally| tally.calls += 1);
+        self.shared.push(call, |tally| tally.calls += 1);
         self.wake();
     }
 
@@ -189,7 +188,7 @@ impl Recorder {
 
     /// Records that the handle of a call was dropped before anybody asked for its result.
     pub fn left(&self, call: CallLeft) {
-        self.shared.push("left", &call, |_| {});
+        self.shared.push(&call, |_| {});
         self.wake();
     }
 
@@ -224,7 +223,7 @@ impl Recorder {
             return Ok(());
         }
         let summary = RunSummary { ended_us: self.now_us(), total: self.tally(), unused };
-        self.shared.push("summary", &summary, |_| {});
+        self.shared.push(&summary, |_| {});
         self.stop();
         match self.stats().error {
             Some(error) => Err(Error::io("write", self.path(), io::Error::other(error))),
@@ -262,7 +261,7 @@ impl Drop for Recorder {
 
 impl Shared {
     /// Puts a line into the queue, or counts it as dropped.
-    fn push<T: Serialize>(&self, kind: &str, line: &T, count: impl FnOnce(&mut Tally)) {
+    fn push(&self, line: &impl Encode, count: impl FnOnce(&mut Tally)) {
         let mut queue = lock(&self.queue);
         count(&mut queue.tally);
         if queue.bytes.len() >= QUEUE_BYTES {
@@ -270,12 +269,12 @@ impl Shared {
             self.written.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        lines::append(&mut queue.bytes, kind, line);
+        line.encode(&mut queue.bytes);
         queue.lines += 1;
     }
 
     fn push_end(&self, call: &CallEnd<'_>) {
-        self.push("end", call, |tally| {
+        self.push(call, |tally| {
             tally.count_end(Some(&call.outcome));
             tally.took_us = tally.took_us.saturating_add(call.took_us);
             tally.saved_us = tally.saved_us.saturating_add(call.saved_us);
@@ -319,7 +318,7 @@ impl Shared {
         let lines = std::mem::take(&mut queue.dropped);
         if lines > 0 {
             let at_us = micros(self.start.elapsed());
-            lines::append(&mut queue.bytes, "dropped", &Dropped { at_us, lines });
+            Dropped { at_us, lines }.encode(&mut queue.bytes);
         }
     }
 
