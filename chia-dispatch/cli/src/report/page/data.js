@@ -1,5 +1,6 @@
 // The embedded record, decoded into columns. Times are in microseconds since the start of the run.
 const raw = JSON.parse(document.getElementById('data').textContent);
+document.getElementById('data').remove();
 const text = raw.strings;
 const count = raw.calls.length ? raw.calls[0].length : 0;
 const [fnOf, tagOf, doOf, whyOf, ruleOf, resOf, howOf, nodeOf, parentOf, queuedStep, waitOf, tookOf, savedOf,

@@ -31,7 +31,17 @@ function table(id, caption, columns, rows, empty) {
   }
 }
 const outcome = i => ({kind: KINDS[kind[i]], text: text[howOf[i]] || 'end unknown'});
-const top50 = (indices, value) => indices.sort((a, b) => value(b) - value(a)).slice(0, 50);
+// The 50 calls with the largest values, without sorting all of them.
+function top50(column) {
+  let best = [], least = 0;
+  const cut = () => {
+    best = best.sort((a, b) => column[b] - column[a] || a - b).slice(0, 50);
+    least = best.length === 50 ? column[best[49]] : 0;
+  };
+  for (let i = 0; i < count; i++) if (column[i] > least && best.push(i) === 2000) cut();
+  cut();
+  return best;
+}
 const where = test => { const found = []; for (let i = 0; i < count; i++) if (test(i)) found.push(i); return found; };
 function grouped(key) {
   const groups = new Map();
@@ -82,8 +92,8 @@ function showTables() {
   ], grouped(i => text[fnOf[i]]), 'No call was made.');
   const call = ['call', label], fn = ['function', i => text[fnOf[i]]], how = ['outcome', outcome];
   table('slowest', 'The 50 calls that worked longest.', [call, fn, how, ['took', i => duration(tookOf[i]), 1]],
-    top50(where(i => tookOf[i] > 0), i => tookOf[i]), 'No call took time.');
-  const again = grouped(i => tagOf[i] ? `${fnOf[i]} ${tagOf[i]}` : null).filter(g => g[1].length > 1).slice(0, 50);
+    top50(tookOf), 'No call took time.');
+  const again = grouped(i => tagOf[i] ? fnOf[i] * text.length + tagOf[i] : null).filter(g => g[1].length > 1).slice(0, 50);
   table('repeated', 'Steps of one function and tag that were called more than once.', [
     ['tag', g => label(g[1][0])], ['function', g => text[fnOf[g[1][0]]]], ['calls', g => amount(g[1].length), 1],
     ['ran', g => amount(of(g[1], 0)), 1], ['time worked', g => duration(sum(g[1], tookOf)), 1],

@@ -120,26 +120,25 @@ function drawArea(group, tones, width, chosen) {
     if (waitOf[i] > 0) spread(waits, queued[i], start[i]);
     spread(works[kind[i]], start[i], end[i]);
   }
-  const layers = [...works, waits], names = [...KINDS, 'waiting'];
-  const levels = layers.map(() => 0), stacks = [];
+  const layers = [...works, waits], names = [...KINDS, 'waiting'], total = new Float32Array(columns);
   let most = 1;
-  for (let x = 0; x < columns; x++) {
-    let total = 0;
-    const stack = layers.map((layer, n) => { levels[n] += layer[x]; total += levels[n]; return levels[n]; });
-    stacks.push(stack);
-    if (total > most) most = total;
+  for (const layer of layers) {
+    let level = 0;
+    for (let x = 0; x < columns; x++) {
+      layer[x] = level += layer[x];
+      if ((total[x] += level) > most) most = total[x];
+    }
   }
-  const height = group.lanes ? AREA : 2 * AREA, base = group.top + height;
-  for (let x = 0; x < columns; x++) {
-    let y = base;
-    stacks[x].forEach((level, n) => {
-      if (!level) return;
-      const h = level / most * height;
-      brush.fillStyle = tones[names[n]];
-      brush.fillRect(LEFT + x, y - h, 1, h);
-      y -= h;
-    });
-  }
+  // A layer at a time: changing the colour costs more than a rectangle.
+  const height = group.lanes ? AREA : 2 * AREA, tops = new Float32Array(columns).fill(group.top + height);
+  layers.forEach((layer, n) => {
+    brush.fillStyle = tones[names[n]];
+    for (let x = 0; x < columns; x++) {
+      if (!layer[x]) continue;
+      const h = layer[x] / most * height;
+      brush.fillRect(LEFT + x, tops[x] -= h, 1, h);
+    }
+  });
   group.most = most;
 }
 function drawLanes(group, tones, chosen) {
@@ -147,15 +146,17 @@ function drawLanes(group, tones, chosen) {
   group.lanes.forEach((lane, at) => {
     const y = group.top + AREA + SPLIT + at * row;
     const failed = [];
-    let last = -1, lastKind = -1;
+    let last = -1, lastChosen = false, tone = -1;
     for (let n = firstVisible(lane); n < lane.length; n++) {
       const i = lane[n];
       if (start[i] > view.to) break;
       const x = xOf(start[i]), right = Math.max(xOf(end[i]), x + 1);
-      if (right <= last && kind[i] !== 3 && kind[i] === lastKind) continue;
+      const isChosen = !chosen || chosen[i] === 1;
       if (kind[i] === 3) failed.push(i);
-      brush.globalAlpha = chosen && !chosen[i] ? .15 : 1;
-      brush.fillStyle = tones[KINDS[kind[i]]];
+      // What shares its pixel with an earlier call is not drawn, unless it alone was searched for.
+      else if (right <= last && i !== selected && (lastChosen || !isChosen)) continue;
+      brush.globalAlpha = isChosen ? 1 : .15;
+      if (tone !== kind[i]) brush.fillStyle = tones[KINDS[tone = kind[i]]];
       const w = Math.max(1, right - x - (right - x > 3 ? .5 : 0));
       brush.fillRect(x, y, w, row - gap);
       if (i === selected) {
@@ -165,11 +166,12 @@ function drawLanes(group, tones, chosen) {
         brush.lineWidth = 1;
       }
       if (row >= 12 && w > 60) {
+        tone = -1;
         brush.fillStyle = '#fff';
         brush.fillText(shortened(label(i), w - 6), Math.max(x, LEFT) + 3, y + row - 4);
       }
       last = Math.ceil(right);
-      lastKind = kind[i];
+      lastChosen = isChosen;
     }
     // A failure is never hidden by what shares its pixel.
     brush.fillStyle = tones.failed;
