@@ -39,7 +39,7 @@ pub use policy::{ParsePolicyError, Policy};
 pub use read_only::ReadOnlyStore;
 pub use report::{Ignored, OpenReport, Quarantined};
 pub use stats::Stats;
-pub use store::{Entries, Store};
+pub use store::{Entries, Store, WeakStore};
 
 /// The version of the on-disk format that this crate writes; it reads every version up to it.
 pub const FORMAT_VERSION: u32 = 3;

@@ -27,7 +27,7 @@ pub use entries::Entries;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
 
 use crate::error::{Error, Result};
@@ -49,6 +49,24 @@ use inner::{Inner, Tuning};
 #[derive(Clone, Debug)]
 pub struct Store {
     shared: Arc<Shared>,
+}
+
+/// A handle that does not keep its store open, from [`Store::downgrade`].
+#[derive(Clone, Debug)]
+pub struct WeakStore(Weak<Shared>);
+
+impl WeakStore {
+    /// The store, unless its last handle was dropped.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Store> {
+        self.0.upgrade().map(|shared| Store { shared })
+    }
+
+    /// Whether the last handle of the store was dropped.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
 }
 
 #[derive(Debug)]
@@ -264,6 +282,12 @@ impl Store {
     /// not fit, or when the disk fails.
     pub fn resize(&self, budget: ByteSize, allow_shrink: bool) -> Result<u64> {
         self.inner().resize(budget.bytes(), allow_shrink)
+    }
+
+    /// A handle that does not keep the store open.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakStore {
+        WeakStore(Arc::downgrade(&self.shared))
     }
 
     /// The budget for [`size_bytes`](Self::size_bytes).

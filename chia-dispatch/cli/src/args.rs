@@ -51,7 +51,7 @@ pub(crate) enum Sort {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 done, and the answer is no (nothing matches, runs differ, damage found); \
-2 wrong command line; 3 no such cache, run or record; 4 a living process owns the cache; 5 the disk \
+2 wrong command line; 3 no such cache, run or record; 4 a living process owns the cache and does not answer; 5 the disk \
 or another part of the system failed.
 
 A RUN is the path of a record, the head of a run's id, `last`, or `last~N` for the N-th before it.";

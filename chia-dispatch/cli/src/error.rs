@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use chia_services::OwnerError;
+
 /// The exit codes of the tool.
 pub mod exit {
     /// Done.
@@ -13,7 +15,7 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// There is no such cache, run or record.
     pub const NOT_FOUND: u8 = 3;
-    /// A living process owns the cache.
+    /// A living process owns the cache, and does not answer.
     pub const OWNED: u8 = 4;
     /// The disk, or another part of the system, failed.
     pub const FAILED: u8 = 5;
@@ -34,6 +36,10 @@ pub(crate) enum Error {
     Read { path: PathBuf, source: io::Error },
     #[error("this would {what}: confirm with --yes")]
     NotConfirmed { what: String },
+    #[error("{error}; {why}")]
+    Owned { error: chia_cache::Error, why: chia_services::OwnerError },
+    #[error(transparent)]
+    Owner(#[from] chia_services::OwnerError),
     #[error(transparent)]
     Cache(#[from] chia_cache::Error),
     #[error(transparent)]
@@ -52,9 +58,8 @@ impl Error {
             // The reader has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::OK,
             Self::NotConfirmed { .. } | Self::Exists { .. } => exit::USAGE,
-            Self::Cache(error) if matches!(error.kind(), chia_cache::ErrorKind::Locked { .. }) => {
-                exit::OWNED
-            }
+            Self::Owned { .. } | Self::Owner(OwnerError::Unreachable(_)) => exit::OWNED,
+            Self::Owner(OwnerError::Refused(_)) => exit::NO,
             Self::Cache(error) if matches!(error.kind(), chia_cache::ErrorKind::Shrink { .. }) => {
                 exit::NO
             }
@@ -71,6 +76,7 @@ impl Error {
             }
             Self::Ambiguous { .. } => exit::USAGE,
             Self::Cache(_)
+            | Self::Owner(_)
             | Self::Record(_)
             | Self::Read { .. }
             | Self::Write { .. }

@@ -14,9 +14,9 @@ use chia_cache::{ByteSize, Durability, Options, Policy, Store};
 use chia_dispatch::{Actor, Error, ErrorKind, Result, TaskContext};
 use serde::{Deserialize, Serialize};
 
-use super::direct::{self, Door, Request, Secret};
+use super::direct::{self, Door, Request, Secret, Served};
 use super::overlay::OverlayStore;
-use super::{blocking, unknown_method, warnings};
+use super::{blocking, owner, unknown_method, warnings};
 use crate::message::{pack, unpack};
 
 /// The kind of actor that holds the cache.
@@ -78,6 +78,11 @@ impl CacheInit {
                 tracing::warn!(dir = %self.dir.display(), "opening the cache found: {report}");
             });
         }
+        if let Err(error) = owner::serve(&store) {
+            warnings::report(false, || {
+                tracing::warn!(%error, "`chia-cache` cannot change this cache while it is open");
+            });
+        }
         Ok(store)
     }
 }
@@ -134,7 +139,7 @@ impl Entrance {
     /// The door, opened now if it never was. Without one everybody takes the way through the backend.
     fn door(&self, store: &OverlayStore) -> Option<&Door> {
         let open = || {
-            let opened = direct::open(store.clone(), self.host, self.secret);
+            let opened = direct::open(Served::Open(store.clone()), self.host, self.secret);
             opened
                 .inspect_err(|error| {
                     warnings::report(
@@ -163,7 +168,7 @@ impl Actor for CacheActor {
                 blocking(move || attach(&store, &payload).and_then(|()| door(&store))).await
             }
             "door" => blocking(move || door(&store)).await,
-            "write" | "read" | "replay" | "has" => {
+            "write" | "read" | "replay" | "has" | "manage" => {
                 blocking(move || respond(&store, &payload, args.into_iter().next())).await
             }
             "facts" | "evict" | "flush" | "keys" | "stats" => {

@@ -7,6 +7,7 @@ mod direct;
 mod files;
 pub mod message;
 mod overlay;
+mod owner;
 pub mod warnings;
 
 pub use cache::{CACHE_KIND, CacheInit, open_cache, serve_cache, serve_cache_at};
@@ -14,6 +15,7 @@ pub use cache_client::{CacheClient, CacheEntry, CacheOptions, CacheSite};
 pub use codec::{Blob, Value, decode, encode};
 pub use direct::{CacheLine, Door, Secret};
 pub use files::{FILES_KIND, FileClient, FileServerStats, FilesInit, open_files, serve_files};
+pub use owner::{OwnerClient, OwnerError};
 
 use chia_dispatch::{Error, ErrorKind, Result};
 

@@ -1,9 +1,8 @@
-//! The commands that change a cache. They own it meanwhile; beside a living owner they are refused.
+//! The commands that change a cache. A living owner does it for them, else they own it meanwhile.
 
 use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
 
-use chia_cache::{ByteSize, Options, Store};
+use chia_cache::ByteSize;
 
 use super::holder::Holder;
 use super::look;
@@ -14,26 +13,32 @@ use crate::text;
 
 /// `chia-cache rm PATTERN`; false if nothing matches.
 pub(crate) fn remove(args: &Args, pattern: &str, out: &mut Output) -> Result<bool> {
-    let store = Holder::open(args)?;
-    let mut removed = 0u64;
-    for tag in store.matching(pattern)? {
-        removed += u64::from(store.remove(&tag)?);
-    }
-    store.close()?;
+    let removed = each(args, pattern, |holder, tag| holder.remove(tag))?;
     out.line(format!("{removed} entries removed"))?;
     Ok(removed > 0)
 }
 
 /// `chia-cache pin PATTERN` and `unpin`; false if nothing matches.
 pub(crate) fn pin(args: &Args, pattern: &str, pinned: bool, out: &mut Output) -> Result<bool> {
-    let store = Holder::open(args)?;
-    let mut changed = 0u64;
-    for tag in store.matching(pattern)? {
-        changed += u64::from(store.pin(&tag, pinned)?);
-    }
-    store.close()?;
+    let changed = each(args, pattern, |holder, tag| holder.pin(tag, pinned))?;
     out.line(format!("{changed} entries {}", if pinned { "pinned" } else { "unpinned" }))?;
     Ok(changed > 0)
+}
+
+/// Changes every entry that matches, and gives how many there were.
+fn each(args: &Args, pattern: &str, change: impl Fn(&Holder, &str) -> Result<bool>) -> Result<u64> {
+    let mut tags = Vec::new();
+    look::pages(&look::open(&args.dir)?, pattern, |page| {
+        tags.extend(page.into_iter().map(|facts| facts.tag));
+        Ok(())
+    })?;
+    let holder = Holder::open(args)?;
+    let mut changed = 0;
+    for tag in tags {
+        changed += u64::from(change(&holder, &tag)?);
+    }
+    holder.close()?;
+    Ok(changed)
 }
 
 /// `chia-cache clear`: asks first, unless `yes`.
@@ -66,11 +71,7 @@ pub(crate) fn clear(args: &Args, yes: bool, out: &mut Output) -> Result<bool> {
 
 /// `chia-cache resize SIZE`: evicts what does not fit; refuses more than a tenth without `allow`.
 pub(crate) fn resize(args: &Args, size: ByteSize, allow: bool, out: &mut Output) -> Result<bool> {
-    look::check(&args.dir)?;
-    let options = Options::new(size).lock_wait(Duration::ZERO).allow_shrink(allow);
-    let store = Store::open(&args.dir, options)?;
-    let stats = store.stats();
-    store.close()?;
+    let stats = Holder::resize(args, size, allow)?;
     out.line(format!(
         "{} entries, {} within {size}; a loop brings its own budget",
         stats.entries,

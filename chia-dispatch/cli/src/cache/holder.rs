@@ -1,50 +1,88 @@
-//! The one that changes a cache: this process, which owns the cache meanwhile.
+//! Who changes a cache: its living owner, where it has one, else this process, which owns it meanwhile.
 
 use std::time::Duration;
 
-use chia_cache::{ByteSize, NewEntry, Options, Store, Written};
+use chia_cache::{ByteSize, ErrorKind, NewEntry, Options, Stats, Store, Written};
+use chia_services::OwnerClient;
 
-use super::{glob, look};
+use super::look;
 use crate::args::Args;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// A cache that this process may change.
+/// A cache that can be changed.
 #[derive(Debug)]
-pub(super) struct Holder(Store);
+pub(super) enum Holder {
+    /// This process owns it.
+    Here(Store),
+    /// Another process owns it, and does what it is asked.
+    Owner(OwnerClient),
+}
 
 impl Holder {
-    /// Owns the cache. No entry is evicted for want of room: the budget is the loop's affair.
+    /// Owns the cache, or connects to its owner. No entry is evicted for want of room: the budget is the
+    /// loop's affair.
     pub(super) fn open(args: &Args) -> Result<Self> {
-        look::check(&args.dir)?;
-        let options = Options::new(ByteSize::new(u64::MAX)).lock_wait(Duration::ZERO);
-        Ok(Self(Store::open(&args.dir, options)?))
+        Self::open_within(args, Options::new(ByteSize::new(u64::MAX)))
     }
 
-    /// The tags that match.
-    pub(super) fn matching(&self, pattern: &str) -> Result<Vec<String>> {
-        let mut tags = self.0.keys()?;
-        tags.retain(|tag| glob::matches(pattern, tag));
-        Ok(tags)
+    /// As [`open`](Self::open); an owner of its own evicts what does not fit.
+    pub(super) fn resize(args: &Args, size: ByteSize, allow_shrink: bool) -> Result<Stats> {
+        match Self::open_within(args, Options::new(size).allow_shrink(allow_shrink))? {
+            Self::Owner(owner) => Ok(owner.resize(size, allow_shrink)?),
+            Self::Here(store) => {
+                let stats = store.stats();
+                store.close()?;
+                Ok(stats)
+            }
+        }
+    }
+
+    fn open_within(args: &Args, options: Options) -> Result<Self> {
+        look::check(&args.dir)?;
+        match Store::open(&args.dir, options.lock_wait(Duration::ZERO)) {
+            Ok(store) => Ok(Self::Here(store)),
+            Err(error) if matches!(error.kind(), ErrorKind::Locked { .. }) => {
+                let connected = OwnerClient::connect(&args.dir);
+                connected.map(Self::Owner).map_err(|why| Error::Owned { error, why })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub(super) fn remove(&self, tag: &str) -> Result<bool> {
-        Ok(self.0.evict(tag)?)
+        match self {
+            Self::Here(store) => Ok(store.evict(tag)?),
+            Self::Owner(owner) => Ok(owner.evict(tag)?),
+        }
     }
 
     /// False if there is no such entry.
     pub(super) fn pin(&self, tag: &str, pinned: bool) -> Result<bool> {
-        Ok(if pinned { self.0.pin(tag)? } else { self.0.unpin(tag)? })
+        match self {
+            Self::Here(store) if pinned => Ok(store.pin(tag)?),
+            Self::Here(store) => Ok(store.unpin(tag)?),
+            Self::Owner(owner) => Ok(owner.pin(tag, pinned)?),
+        }
     }
 
     pub(super) fn clear(&self) -> Result<u64> {
-        Ok(self.0.clear()?)
+        match self {
+            Self::Here(store) => Ok(store.clear()?),
+            Self::Owner(owner) => Ok(owner.clear()?),
+        }
     }
 
-    pub(super) fn write(&self, tag: &str, value: &[u8], entry: &NewEntry) -> Result<Written> {
-        Ok(self.0.write(tag, value, entry)?)
+    pub(super) fn write(&self, tag: &str, value: &[u8], entry: NewEntry) -> Result<Written> {
+        match self {
+            Self::Here(store) => Ok(store.write(tag, value, &entry)?),
+            Self::Owner(owner) => Ok(owner.write(tag, value, entry)?),
+        }
     }
 
     pub(super) fn close(self) -> Result<()> {
-        Ok(self.0.close()?)
+        match self {
+            Self::Here(store) => Ok(store.close()?),
+            Self::Owner(_) => Ok(()),
+        }
     }
 }

@@ -82,7 +82,7 @@ fn merge(
 ) -> Result<()> {
     let Entry { value, facts, .. } = incoming;
     let Some(ours) = here.read(&facts.tag)? else {
-        let stored = holder.write(&facts.tag.clone(), &value, &facts.into())?.is_stored();
+        let stored = holder.write(&facts.tag.clone(), &value, facts.into())?.is_stored();
         counts.imported += u64::from(stored);
         return Ok(());
     };
@@ -91,7 +91,7 @@ fn merge(
         return Ok(());
     }
     counts.conflicts += 1;
-    let replaced = replace && holder.write(&facts.tag, &value, &facts.clone().into())?.is_stored();
+    let replaced = replace && holder.write(&facts.tag, &value, facts.clone().into())?.is_stored();
     counts.replaced += u64::from(replaced);
     let kept = if replaced { "imported" } else { "here" };
     let (here, imported) = (side(&ours.facts), side(&facts));

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use chia_cache::{Facts, ReadOnlyStore};
+use chia_cache::{Facts, ReadOnlyStore, Stats};
+use chia_services::OwnerClient;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -100,10 +101,11 @@ fn lines(name: &str, value: &Value, out: &mut Output) -> Result<()> {
     }
 }
 
-/// `chia-cache stats`: what the cache holds.
+/// `chia-cache stats`: what the cache holds; and what a living owner has counted since it opened it.
 pub(crate) fn stats(args: &Args, out: &mut Output) -> Result<bool> {
     let store = look::open(&args.dir)?;
-    let stats = store.stats();
+    let owner = OwnerClient::connect(&args.dir).and_then(|owner| owner.stats()).ok();
+    let stats = owner.as_ref().map_or_else(|| store.stats(), Stats::clone);
     let bases = look::bases(&args.dir)?;
     if out.json {
         let mut stats = serde_json::to_value(&stats).map_err(std::io::Error::from)?;
@@ -113,13 +115,27 @@ pub(crate) fn stats(args: &Args, out: &mut Output) -> Result<bool> {
         out.object(&stats)?;
         return Ok(true);
     }
-    out.line(format!("directory          {}", printable(&store.dir().display().to_string())))?;
+    let mut line = |name: &str, value: String| out.line(format!("{name:<18} {value}"));
+    line("directory", printable(&store.dir().display().to_string()))?;
     for base in bases {
-        out.line(format!("overlay of         {}", printable(&base.display().to_string())))?;
+        line("overlay of", printable(&base.display().to_string()))?;
     }
-    out.line(format!("entries            {}", stats.entries))?;
-    out.line(format!("bytes              {}", text::bytes(stats.bytes)))?;
-    out.line(format!("eviction policy    {}", stats.policy))?;
-    out.line(format!("index on disk      {}", text::bytes(stats.index_bytes)))?;
+    line("entries", stats.entries.to_string())?;
+    line("bytes", text::bytes(stats.bytes))?;
+    line("eviction policy", stats.policy.to_string())?;
+    line("index on disk", text::bytes(stats.index_bytes))?;
+    if owner.is_some() {
+        line("budget", text::bytes(stats.budget))?;
+        for (name, count) in [
+            ("reads that hit", stats.hits),
+            ("reads that missed", stats.misses),
+            ("values stored", stats.writes),
+            ("values refreshed", stats.refreshed),
+            ("entries evicted", stats.evictions),
+            ("quarantined", stats.quarantined),
+        ] {
+            line(name, count.to_string())?;
+        }
+    }
     Ok(true)
 }

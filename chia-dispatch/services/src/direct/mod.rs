@@ -20,12 +20,12 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 
-use chia_cache::{Facts, NewEntry, Written};
+use chia_cache::{ByteSize, Facts, NewEntry, Stats, Written};
 use chia_dispatch::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 pub use line::CacheLine;
-pub(super) use serve::{open, respond};
+pub(super) use serve::{Served, open, respond};
 
 use crate::message::{pack, unpack};
 
@@ -59,6 +59,18 @@ impl Door {
         unpack(answer).map(|(door, _)| door)
     }
 
+    pub(super) fn new(address: SocketAddr, secret: Secret) -> Self {
+        Self { address, secret }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
     /// What who enters says, and what the cache says in return.
     fn halves(&self) -> (&[u8], &[u8]) {
         self.secret.split_at(HALF)
@@ -82,6 +94,16 @@ pub(crate) enum Request<'a> {
     Replay { tag: Cow<'a, str>, function: Cow<'a, str> },
     /// Report whether there is a value.
     Has { tag: Cow<'a, str> },
+    /// Report the state and the counters.
+    Stats,
+    /// Remove an entry.
+    Evict { tag: Cow<'a, str> },
+    /// Pin an entry, or unpin it.
+    Pin { tag: Cow<'a, str>, pinned: bool },
+    /// Remove every entry.
+    Clear,
+    /// Change the budget.
+    Resize { budget: ByteSize, allow_shrink: bool },
 }
 
 impl Request<'_> {
@@ -92,6 +114,11 @@ impl Request<'_> {
             Self::Read { .. } => "read",
             Self::Replay { .. } => "replay",
             Self::Has { .. } => "has",
+            Self::Stats
+            | Self::Evict { .. }
+            | Self::Pin { .. }
+            | Self::Clear
+            | Self::Resize { .. } => "manage",
         }
     }
 }
@@ -104,7 +131,13 @@ pub(crate) enum Answer {
     Found(Box<Facts>),
     /// There is no such value, and why.
     Missing(String),
+    /// Whether there is an entry, or was one.
     Has(bool),
+    Stats(Box<Stats>),
+    /// How many entries were removed.
+    Removed(u64),
+    /// The rules of the store forbid it.
+    Refused(String),
     /// The store could not do it.
     Failed(String),
 }
@@ -130,7 +163,7 @@ impl Answer {
     /// The error of an answer to another request.
     fn unexpected(self) -> Error {
         match self {
-            Self::Failed(why) => Error::new(ErrorKind::Cache, why),
+            Self::Failed(why) | Self::Refused(why) => Error::new(ErrorKind::Cache, why),
             other => Error::new(ErrorKind::Protocol, format!("the cache answered {other:?}")),
         }
     }

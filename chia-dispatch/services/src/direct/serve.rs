@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chia_cache::{Entry, Replay};
+use chia_cache::{Entry, ErrorKind as StoreErrorKind, Replay, WeakStore};
 use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -35,11 +35,34 @@ const STALLED: Duration = Duration::from_secs(30);
 const MAX_CONNECTIONS: u64 = 4096;
 /// A pause after the machine had no room for another connection.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+/// How often a server looks whether its store is still open.
+const GONE_POLL: Duration = Duration::from_millis(500);
 /// Values up to this size are gathered in memory; larger ones stream into the store.
 const GATHER: u64 = 1024 * 1024;
 
-/// Opens the endpoint of a store, for as long as this process lives.
-pub(crate) fn open(store: OverlayStore, host: IpAddr, secret: Secret) -> io::Result<Door> {
+/// The store that a server serves.
+pub(crate) enum Served {
+    /// For as long as this process lives.
+    Open(OverlayStore),
+    /// Until the last handle of the store is dropped elsewhere.
+    WhileOpen(WeakStore),
+}
+
+impl Served {
+    fn get(&self) -> Option<OverlayStore> {
+        match self {
+            Self::Open(store) => Some(store.clone()),
+            Self::WhileOpen(store) => store.upgrade().map(OverlayStore::new),
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self, Self::WhileOpen(store) if store.is_gone())
+    }
+}
+
+/// Opens an endpoint of a store.
+pub(crate) fn open(store: Served, host: IpAddr, secret: Secret) -> io::Result<Door> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .thread_name("chia-cache-io")
@@ -66,7 +89,7 @@ fn max_connections() -> usize {
 }
 
 struct Server {
-    store: OverlayStore,
+    store: Served,
     endpoint: Door,
     /// Bounds the requests that are served at once, as the actor's calls are bounded: each may hold
     /// a value and keep the disk busy.
@@ -75,11 +98,20 @@ struct Server {
 }
 
 impl Server {
+    /// Serves until the store is gone. Connections that are left then are closed.
     async fn accept(self: Arc<Self>, listener: &TcpListener) {
         loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
-                continue;
+            let accepted = timeout(GONE_POLL, listener.accept()).await;
+            if self.store.is_gone() {
+                return;
+            }
+            let stream = match accepted {
+                Ok(Ok((stream, _))) => stream,
+                Err(_) => continue,
+                Ok(Err(_)) => {
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+                    continue;
+                }
             };
             // Without a permit the connection is closed, and its client takes the other way.
             let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else { continue };
@@ -134,7 +166,8 @@ impl Server {
         } else {
             None
         };
-        let (store, runtime) = (self.store.clone(), Handle::current());
+        let store = self.store.get().ok_or(io::ErrorKind::ConnectionAborted)?;
+        let runtime = Handle::current();
         let work = move || {
             let request: Request<'_> = parse_header(&header)?;
             let (answer, found) = match gathered {
@@ -186,8 +219,31 @@ fn answer(
             Replay::Miss(why) => missing(why.to_string()),
         }),
         Request::Has { tag } => store.has(tag).map(|has| nothing(Answer::Has(has))),
+        Request::Stats => Ok(nothing(Answer::Stats(Box::new(store.own().stats())))),
+        Request::Evict { tag } => {
+            store.own().evict(tag).map(|changed| nothing(Answer::Has(changed)))
+        }
+        Request::Pin { tag, pinned } => {
+            let changed = if *pinned { store.own().pin(tag) } else { store.own().unpin(tag) };
+            changed.map(|changed| nothing(Answer::Has(changed)))
+        }
+        Request::Clear => store.own().clear().map(|removed| nothing(Answer::Removed(removed))),
+        Request::Resize { budget, allow_shrink } => {
+            let set = store.own().resize(*budget, *allow_shrink);
+            set.map(|_| nothing(Answer::Stats(Box::new(store.own().stats()))))
+        }
     };
-    Ok(answered.unwrap_or_else(|error| nothing(Answer::Failed(error.to_string()))))
+    Ok(answered.unwrap_or_else(|error| nothing(refusal(&error))))
+}
+
+/// Why the store did not do it: by its own rules, or because it failed.
+fn refusal(error: &chia_cache::Error) -> Answer {
+    match error.kind() {
+        StoreErrorKind::Shrink { .. } | StoreErrorKind::Pinned => {
+            Answer::Refused(error.to_string())
+        }
+        _ => Answer::Failed(error.to_string()),
+    }
 }
 
 /// An asynchronous reader, read from a thread that may block.
