@@ -13,7 +13,7 @@ use crate::text;
 
 /// `chia-cache rm PATTERN`; false if nothing matches.
 pub(crate) fn remove(args: &Args, pattern: &str, out: &mut Output) -> Result<bool> {
-    let removed = each(args, pattern, |holder, tag| holder.remove(tag))?;
+    let removed = each(args, pattern, Holder::remove)?;
     out.line(format!("{removed} entries removed"))?;
     Ok(removed > 0)
 }

@@ -26,7 +26,8 @@ fn cache() -> Cache {
     let dir = tempfile::tempdir().unwrap();
     let options = Options::new(ByteSize::new(1 << 30)).durability(Durability::Relaxed);
     let store = Store::open(dir.path(), options).unwrap();
-    let door = serve::open(OverlayStore::new(store.clone()), LOCALHOST, SECRET).unwrap();
+    let served = Served::Open(OverlayStore::new(store.clone()));
+    let door = serve::open(served, LOCALHOST, SECRET).unwrap();
     Cache { store, door, _dir: dir }
 }
 
