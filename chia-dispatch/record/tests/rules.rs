@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chia_record::{
     CallEnd, CallLeft, CallStart, Recorder, Retention, RuleInfo, Run, RunHeader, list, prune,
