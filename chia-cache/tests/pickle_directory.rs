@@ -146,3 +146,21 @@ fn r20_raw_bytes_are_a_pickle_of_bytes_to_others() {
     fs::write(dir.path().join("x.pkl"), entry).unwrap();
     assert_eq!(value(&open(dir.path()), "t").unwrap(), b"\x80\x04C\x03abc.");
 }
+
+#[test]
+fn r20_a_value_that_the_original_wrote_later_is_taken_and_an_earlier_one_is_not() {
+    let hour = std::time::Duration::from_secs(3600);
+    for (later, wanted) in [(true, int(3)), (false, int(1))] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        store.write("X", int(1), &NewEntry::new(Origin::Real)).unwrap();
+        store.close().unwrap();
+        drop_pickle(dir.path(), "X.pkl", "X", &int(3));
+        let file = fs::File::options().write(true).open(dir.path().join("X.pkl")).unwrap();
+        let now = std::time::SystemTime::now();
+        file.set_modified(if later { now + hour } else { now - hour }).unwrap();
+        let store = open(dir.path());
+        assert_eq!(value(&store, "X").unwrap(), wanted);
+        assert_eq!(store.open_report().ignored.len(), usize::from(!later));
+    }
+}

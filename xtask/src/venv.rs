@@ -25,6 +25,9 @@ pub(crate) const RAYS: [&str; 2] = [RAY, "2.54.0"];
 const ORIGINAL: &str = "2.0.1";
 const ORIGINAL_RAY: &str = "2.54.0";
 
+/// What the store of Python alone is measured against.
+const DISKCACHE: &str = "diskcache==5.6.3";
+
 /// What the tests of the Python package need besides Ray.
 const TEST_TOOLS: [&str; 3] = ["numpy", "pytest==9.2.0", "pytest-timeout==2.4.0"];
 /// What builds and checks the Python package.
@@ -68,6 +71,8 @@ pub(crate) fn optimised(shell: &Shell, ray: &str, python: &Interpreter) -> anyho
     if let Some(package) = package() {
         install(shell, &package, python, &program, "release")?;
     }
+    let args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", DISKCACHE];
+    shell.run(Command::new(&program).args(args))?;
     Ok(program)
 }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::index::is_damage;
 use crate::memtable::Slot;
-use crate::meta::Meta;
+use crate::meta::{Meta, Place};
 use crate::report::Ignored;
 use crate::sync::lock;
 
@@ -134,8 +134,9 @@ impl Recovery<'_> {
         let inner = self.inner;
         let old = inner.find(&tag, false)?;
         if !ours {
-            let room = inner.budget().saturating_sub(lock(&inner.live).bytes);
-            if old.is_some() {
+            let freed = old.as_ref().map_or(0, |old| old.meta.cost(&tag));
+            let room = inner.budget().saturating_sub(lock(&inner.live).bytes) + freed;
+            if old.as_ref().is_some_and(|old| !is_rewritten(&old.meta, &meta)) {
                 self.ignore(name, "there is an entry with its tag already".to_owned());
                 return Ok(());
             }
@@ -155,4 +156,10 @@ impl Recovery<'_> {
         lock(&inner.live).put(tag.into(), slot, old.as_ref().map(|old| &*old.meta));
         Ok(())
     }
+}
+
+/// Whether a file of the Python original was written after the entry of its tag: a loop of the original
+/// has used the directory meanwhile, and its value is the current one.
+fn is_rewritten(entry: &Meta, file: &Meta) -> bool {
+    matches!(file.place, Place::Found { stamp: Some(_), .. }) && file.created > entry.created
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chia_bypass::{ArgumentPrint, Digest};
-use chia_cache::{Facts, NewEntry, Origin};
+use chia_cache::{Codec, Facts, NewEntry, Origin};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -11,9 +11,12 @@ use pyo3::types::PyBytes;
 use crate::fingerprint::Fingerprint;
 
 /// Packs what is recorded beside a value: where it comes from, its function, the seconds that it took
-/// to compute, the call's fingerprint, and the run that computed it.
+/// to compute, the call's fingerprint, and the run that computed it; and whether the value is plain bytes,
+/// and not a pickle.
 #[pyfunction]
-#[pyo3(signature = (origin, function = None, seconds = None, fingerprint = None, run = None))]
+#[pyo3(signature = (
+    origin, function = None, seconds = None, fingerprint = None, run = None, raw = false
+))]
 pub(crate) fn new_entry<'py>(
     py: Python<'py>,
     origin: &str,
@@ -21,6 +24,7 @@ pub(crate) fn new_entry<'py>(
     seconds: Option<f64>,
     fingerprint: Option<&Fingerprint>,
     run: Option<&str>,
+    raw: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let mut entry = NewEntry::new(match origin {
         "real" => Origin::Real,
@@ -29,6 +33,9 @@ pub(crate) fn new_entry<'py>(
         "file" => Origin::File,
         _ => return Err(PyValueError::new_err(format!("`{origin}` is no origin of a value"))),
     });
+    if raw {
+        entry = entry.codec(Codec::Raw);
+    }
     if let Some(function) = function {
         entry = entry.function(function);
     }

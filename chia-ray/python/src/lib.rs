@@ -16,6 +16,7 @@ mod rules;
 mod settings;
 mod size;
 mod store;
+mod view;
 
 /// The module `chia_ray._native`.
 #[pyo3::pymodule]
@@ -45,4 +46,6 @@ mod native {
     use crate::store::Store;
     #[pymodule_export]
     use crate::store::cache_init;
+    #[pymodule_export]
+    use crate::view::StoreView;
 }

@@ -103,6 +103,12 @@ impl Store {
         written.map(facts::written).map_err(|cause| error::cache(&cause))
     }
 
+    /// The value under a tag alone, or `None`. It counts as used.
+    fn get<'py>(&self, py: Python<'py>, tag: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let entry = self.wait(py, |store| store.read(tag))?;
+        Ok(entry.map(|entry| PyBytes::new(py, &entry.value)))
+    }
+
     /// The value under a tag with its packed facts, or `None`. It counts as used.
     fn read<'py>(&self, py: Python<'py>, tag: &str) -> PyResult<Option<Found<'py>>> {
         let entry = self.wait(py, |store| store.read(tag))?;

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chia_ray._local import WorkerDied
     from chia_ray._loop import Loop
     from chia_ray._native import ArchiveError, CacheError, ConfigError
-    from chia_ray._store import Store
+    from chia_ray._store import Store, export_cache
     from chia_ray._work import Outcome, ReplayMiss
 
 __version__ = "0.1.0"
@@ -41,6 +41,7 @@ __all__ = [
     "WorkerDied",
     "__version__",
     "enable",
+    "export_cache",
     "function",
 ]
 
@@ -63,6 +64,7 @@ _PUBLIC = {
     "Store": "_store",
     "WorkerDied": "_local",
     "enable": "_engine",
+    "export_cache": "_store",
     "function": "_function",
 }
 

@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 
 
 class Codec(NamedTuple):
-    """A way to encode values: ``encode`` gives buffers that belong together, ``decode`` takes their bytes."""
+    """A way to encode values: ``encode`` gives buffers that belong together, ``decode`` takes their bytes.
+    ``pickles`` says that what it makes is one pickle, which other readers of the directory may unpickle.
+    """
 
     encode: Callable[[Any], Sequence[Any]]
     decode: Callable[[bytes], Any]
+    pickles: bool = False
 
 
 class _Sink:
@@ -45,9 +48,26 @@ def _same(data: bytes) -> bytes:
     return data
 
 
+def _msgpack() -> Any:
+    try:
+        import msgpack
+    except ImportError:
+        raise ImportError("codec: msgpack is not installed: pip install 'chia-ray[msgpack]'") from None
+    return msgpack
+
+
+def _packed(value: Any) -> Sequence[Any]:
+    return (_msgpack().packb(value),)
+
+
+def _unpacked(data: bytes) -> Any:
+    return _msgpack().unpackb(data, strict_map_key=False)
+
+
 CODECS = {
-    "pickle": Codec(_pickled, pickle.loads),
+    "pickle": Codec(_pickled, pickle.loads, pickles=True),
     "json": Codec(_json, json.loads),
+    "msgpack": Codec(_packed, _unpacked),
     "bytes": Codec(_buffer, _same),
 }
 
@@ -59,4 +79,6 @@ def codec(named: str | Codec) -> Codec:
     found = CODECS.get(named)
     if found is None:
         raise ValueError(f"codec: {named!r} is none of {', '.join(CODECS)}")
+    if named == "msgpack":
+        _msgpack()
     return found

@@ -116,6 +116,7 @@ class _Call:
         self.keep_if = function.keep_if
         self.rules = self.cache_rules = runner.rules
         self.run_id = runner.rules.run
+        self.is_raw = runner.store is not None and not runner.store._codec.pickles
         self._runner = runner
         self._job = job
         self._provider = provider

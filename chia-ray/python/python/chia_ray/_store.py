@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import pickle
 import re
-import time
-import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterator, MutableMapping
 from pathlib import Path
@@ -35,17 +31,22 @@ class Store(MutableMapping[str, Any]):
             store.get("build-8")
 
     It is safe to use from several threads. One process at a time owns a directory: another one that opens
-    it waits ``wait`` seconds for the owner to go away, and then gets a CacheError that names the owner. A
-    process that was forked must open the directory for itself, once its parent has closed it.
+    it waits ``wait`` seconds for the owner to go away, and then gets a CacheError that names the owner.
+    With ``read_only`` any number of processes look at it meanwhile, without changing a byte: they see what
+    it held when they opened it, or at their last ``refresh``. A process that was forked must open the
+    directory for itself, once its parent has closed it.
 
     Args:
         path: The directory; it is made if it is not there.
         size: The budget: a number of bytes, or a text like ``"500 MB"``; units are powers of 1024.
-        codec: ``pickle`` (any value), ``json`` or ``bytes``, for those who refuse pickle; or a Codec.
-            A value is decoded when it is asked for, and never before.
+        codec: ``pickle`` (any value); ``json``, ``msgpack`` (``pip install 'chia-ray[msgpack]'``) or
+            ``bytes``, for those who refuse pickle; or a Codec. A value is decoded when it is asked for, and
+            never before.
         durability: ``durable``: a write that returned survives power loss. ``relaxed``: it survives the
             death of the process, and the last second may be lost with the power; faster.
         wait: How long to wait for another owner of the directory, in seconds.
+        read_only: Looks at the directory, and changes nothing: what would is a CacheError (``kind`` is
+            ``read_only``), and memoised functions compute what is not there.
 
     Raises:
         ValueError: The size, the codec or the durability is none.
@@ -61,15 +62,16 @@ class Store(MutableMapping[str, Any]):
         codec: str | Codec = "pickle",
         durability: str = "durable",
         wait: float = 10.0,
+        read_only: bool = False,
     ) -> None:
         self._codec = _codec(codec)
         self._path = Path(path).absolute()
         init = _native.cache_init(self._path, parse_size(size), durability, wait)
-        try:
-            self._native: _native.Store | None = _native.Store(init)
-        except _native.DispatchError as error:
-            kind = "locked" if "in use" in str(error) or "locked" in str(error) else error.kind
-            raise cache_error(str(error), kind) from None
+        self._native: _native.Store | _native.StoreView | None
+        if read_only:
+            self._native = _native.StoreView(self._path)
+        else:
+            self._native = _opened(init)
         self._why = "is closed"
         _open.add(self)
 
@@ -80,10 +82,10 @@ class Store(MutableMapping[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         """The value of a key, which counts as used. Raises KeyError without one."""
-        found = self._living.read(_text(key))
+        found = self._read(_text(key))
         if found is None:
             raise KeyError(key)
-        return self._codec.decode(found[0])
+        return found[0]
 
     def __setitem__(self, key: str, value: Any) -> None:
         """Keeps a value. Raises ValueError for one that is larger than the whole budget."""
@@ -92,7 +94,7 @@ class Store(MutableMapping[str, Any]):
 
     def __delitem__(self, key: str) -> None:
         """Removes a key. Raises KeyError without one."""
-        if not self._living.evict(_text(key)):
+        if not self._owned("delete").evict(_text(key)):
             raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
@@ -109,7 +111,19 @@ class Store(MutableMapping[str, Any]):
 
     def clear(self) -> None:
         """Removes every entry."""
-        self._living.flush()
+        self._owned("clear").flush()
+
+    def refresh(self) -> None:
+        """Shows what the directory holds now, where it is only looked at; the owner always sees that."""
+        if isinstance(self._living, _native.StoreView):
+            self._living.refresh()
+
+    def export(self, folder: str | os.PathLike[str]) -> int:
+        """Writes every entry to a folder as a file of the Python original, which opens it as its cache: a
+        pickle of ``(key, value)``. Values of other codecs than ``pickle`` are bytes there. Returns how many
+        there are.
+        """
+        return self._owned("export").export(folder)
 
     def facts(self, key: str) -> dict[str, Any] | None:
         """What is known of an entry without decoding it: its size, when it was made, what made it."""
@@ -141,9 +155,12 @@ class Store(MutableMapping[str, Any]):
         pickle; defaults count as if they were written. Parameters in ``ignore`` do not count. The result
         has ``key(*args)``, and ``__wrapped__``, the function itself.
         """
+        # Only memoisation needs it, and what it imports takes a third of the time of the import.
+        from chia_ray._memoize import memoized
+
         if function is None:
-            return lambda decorated: self._memoized(decorated, name, ignore)
-        return self._memoized(function, name, ignore)
+            return lambda decorated: memoized(self, decorated, name, ignore)
+        return memoized(self, function, name, ignore)
 
     def close(self) -> None:
         """Stops the store cleanly. Every use after that is a ValueError."""
@@ -165,10 +182,18 @@ class Store(MutableMapping[str, Any]):
     __hash__ = object.__hash__
 
     @property
-    def _living(self) -> _native.Store:
+    def _living(self) -> _native.Store | _native.StoreView:
         if self._native is None:
             raise ValueError(f"the store in {self._path} {self._why}")
         return self._native
+
+    def _owned(self, what: str) -> _native.Store:
+        """The store, if it may be changed."""
+        store = self._living
+        if isinstance(store, _native.StoreView):
+            text = f"{what}: the store in {self._path} is open to be looked at only; leave read_only out"
+            raise cache_error(text, "read_only")
+        return store
 
     def write(
         self,
@@ -182,11 +207,23 @@ class Store(MutableMapping[str, Any]):
         its function and the seconds that it took. Returns what was done: ``stored``, ``refreshed``,
         ``collision``, ``kept_real`` or ``too_large``.
         """
-        return self._write(key, value, _native.new_entry(origin, function, seconds))
+        entry = _native.new_entry(origin, function, seconds, raw=not self._codec.pickles)
+        return self._write(key, value, entry)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it is only looked at."""
+        return isinstance(self._living, _native.StoreView)
 
     def _write(self, key: str, value: Any, entry: bytes) -> str:
         """As ``write``, with a packed entry."""
-        return self._living.write(_text(key), list(self._codec.encode(value)), entry)
+        store = self._owned("write")
+        return store.write(_text(key), list(self._codec.encode(value)), entry)
+
+    def _read(self, key: str) -> tuple[Any] | None:
+        """The value of a key, alone in a tuple, if there is one."""
+        found = self._living.get(key)
+        return None if found is None else (self._codec.decode(found),)
 
     def _replay(self, key: str, function: str) -> tuple[Found | None, str | None]:
         """The encoded value of a key with its packed facts, if it may stand for a computation of
@@ -197,43 +234,6 @@ class Store(MutableMapping[str, Any]):
     def _replay_miss(self, key: str, function: str) -> str | None:
         """Why an entry would not be replayed for ``function``; None if it would."""
         return self._living.replay_miss(_text(key), function)
-
-    def _memoized(
-        self, function: Callable[_P, _R], name: str | None, ignore: Collection[str]
-    ) -> Callable[_P, _R]:
-        # Only memoisation needs them, and they take a third of the time of the import.
-        import hashlib
-        import inspect
-
-        signature = inspect.signature(function)
-        unknown = set(ignore) - set(signature.parameters)
-        own = name or f"{function.__module__}.{function.__qualname__}"
-        if unknown:
-            raise ValueError(f"ignore: {own} has no parameter {', '.join(sorted(unknown))}")
-
-        def key(*args: Any, **kwargs: Any) -> str:
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            counted = [pair for pair in bound.arguments.items() if pair[0] not in ignore]
-            return f"{own}:{hashlib.blake2b(pickle.dumps(counted, protocol=5), digest_size=16).hexdigest()}"
-
-        @functools.wraps(function)
-        def memoized(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            own_key = key(*args, **kwargs)
-            found = self._living.read(own_key)
-            if found is not None:
-                return self._codec.decode(found[0])  # type: ignore[no-any-return]
-            start = time.perf_counter()
-            value = function(*args, **kwargs)
-            took = time.perf_counter() - start
-            if self.write(own_key, value, "real", own, took) == "too_large":
-                warnings.warn(
-                    f"a result of {own} is larger than the whole store, and is not kept", stacklevel=2
-                )
-            return value
-
-        memoized.key = key  # type: ignore[attr-defined]
-        return memoized
 
 
 def parse_size(size: int | float | str) -> int:
@@ -249,6 +249,31 @@ def parse_size(size: int | float | str) -> int:
         return _native.parse_size(float(found[1]), found[2] or "B")
     except ValueError as error:
         raise ValueError(f"size: {size!r} is no size: {error}") from None
+
+
+def export_cache(path: str | os.PathLike[str], folder: str | os.PathLike[str], *, wait: float = 10.0) -> int:
+    """Writes every entry of a cache directory to a folder as files of the Python original, which opens it as
+    its cache. Returns how many there are. The directory must have no owner meanwhile: of a running cache of
+    a cluster, call ``get_active_cache().export.chia_remote_blocking(folder)``.
+
+    Raises:
+        CacheError: The directory cannot be used, or another process owns it (``kind`` is ``locked``).
+
+    """
+    if not Path(path).is_dir():
+        raise cache_error(f"there is no cache in {path}", "not_a_directory")
+    # As large as it is: an export evicts nothing.
+    with Store(path, 1 << 62, wait=wait) as store:
+        return store.export(folder)
+
+
+def _opened(init: bytes) -> _native.Store:
+    try:
+        return _native.Store(init)
+    except _native.DispatchError as error:
+        is_locked = "in use" in str(error) or "locked" in str(error)
+        advice = "; read_only=True looks at it meanwhile" if is_locked else ""
+        raise cache_error(f"{error}{advice}", "locked" if is_locked else error.kind) from None
 
 
 def cache_error(message: str, kind: str) -> _native.CacheError:

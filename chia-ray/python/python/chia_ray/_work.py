@@ -71,6 +71,8 @@ class Means(Protocol):
     keep_if: Callable[[Any], object] | None
     # The run that writes the result.
     run_id: str
+    # Whether the cache has plain bytes, and not pickles.
+    is_raw: bool
 
     @property
     def rules(self) -> _native.Rules:
@@ -203,7 +205,8 @@ class Work:
             return "rejected"
         origin = {"ran": "real", "provided": "provider", "recorded": "file"}[outcome.became]
         seconds = outcome.seconds if origin == "real" else None
-        entry = _native.new_entry(origin, self._job.function, seconds, self._fingerprint, self._means.run_id)
+        means, function = self._means, self._job.function
+        entry = _native.new_entry(origin, function, seconds, self._fingerprint, means.run_id, means.is_raw)
         return self._means.write(tag, value, entry)
 
     def _is_worth_keeping(self, value: Any) -> bool:

@@ -70,7 +70,7 @@ def test_codecs_refuse_what_they_do_not_take(tmp_path: Path) -> None:
         assert store["a"] == b"abc"
         with pytest.raises(TypeError, match="bytes-like"):
             store["b"] = "text"
-    with pytest.raises(ValueError, match="codec: 'yaml' is none of pickle, json, bytes"):
+    with pytest.raises(ValueError, match="codec: 'yaml' is none of pickle, json, msgpack, bytes"):
         Store(tmp_path, codec="yaml")
 
 

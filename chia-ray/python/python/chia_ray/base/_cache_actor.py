@@ -125,6 +125,11 @@ class CacheActor:
         self.ready()
         return self._store.keys()
 
+    def export(self, folder: str) -> int:
+        """Writes every entry to a folder of the head node as files of the Python original; how many."""
+        self.ready()
+        return self._store.export(folder)
+
     def size_bytes(self) -> int:
         """What the entries count against the budget, in bytes."""
         self.ready()

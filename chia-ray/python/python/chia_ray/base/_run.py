@@ -119,6 +119,8 @@ def _note(ticket: Ticket, outcome: Outcome) -> None:
 class _Task:
     """What a Ray worker has at hand for a call."""
 
+    is_raw = False
+
     def __init__(self, body: Shipped, ticket: Ticket, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.identity = body.identity
         self.keep_if = body.keep_if
