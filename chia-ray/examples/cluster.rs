@@ -1,4 +1,4 @@
-//! A cluster of one node on this machine, with the resources that the examples want; until it is told
+//! A cluster of one node on this machine, with the resources that the examples want; until it is asked
 //! to end (SIGTERM or Ctrl-C). `cargo xtask ray up` runs it in the background; what it prints tells a
 //! shell how to use it.
 
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let python = PathBuf::from(python);
     let cluster = Cluster::start(&python, &[Resources::from(amounts).into()])?;
     let mut out = std::io::stdout();
-    // The address comes last: whoever finds it finds all.
+    // The address comes last: a reader that finds it finds all.
     writeln!(out, "export CHIA_RAY_PYTHON={}", python.display())?;
     writeln!(out, "export RAY_ADDRESS={}", cluster.address())?;
     signals.forever().next();

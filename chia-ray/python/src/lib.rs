@@ -3,13 +3,13 @@
 mod actor;
 mod archive;
 mod decision;
+mod direct;
 mod entry;
 mod error;
 mod facts;
 mod files;
 mod fingerprint;
 mod freshness;
-mod line;
 mod listing;
 mod pieces;
 mod rules;
@@ -29,6 +29,8 @@ mod native {
     #[pymodule_export]
     use crate::decision::{Decision, Explained};
     #[pymodule_export]
+    use crate::direct::DirectClient;
+    #[pymodule_export]
     use crate::entry::new_entry;
     #[pymodule_export]
     use crate::error::{ArchiveError, CacheError, ConfigError, DispatchError};
@@ -36,8 +38,6 @@ mod native {
     use crate::files::FileServer;
     #[pymodule_export]
     use crate::fingerprint::{Fingerprint, digest};
-    #[pymodule_export]
-    use crate::line::Line;
     #[pymodule_export]
     use crate::rules::Rules;
     #[pymodule_export]

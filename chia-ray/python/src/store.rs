@@ -64,13 +64,13 @@ impl Store {
         opened.map(|inner| Self { inner }).map_err(|cause| error::dispatch(&cause))
     }
 
-    /// The same store as the actor that loops in Rust speak to. Its door will be on this machine's
-    /// address `host`; `secret` is 32 random bytes. Without an IP address it has no door, and is asked
+    /// The same store as the actor that loops in Rust speak to. Its endpoint will be on this machine's
+    /// address `host`; `secret` is 32 random bytes. Without an IP address it has no endpoint, and is asked
     /// through its actor.
     fn actor(&self, py: Python<'_>, host: &str, secret: Secret) -> PyResult<Actor> {
         let store = self.inner.clone();
         let Ok(host) = host.parse() else {
-            let why = format!("the cache opens no door: `{host}` is no IP address");
+            let why = format!("the cache opens no endpoint: `{host}` is no IP address");
             PyErr::warn(py, &py.get_type::<PyUserWarning>(), &CString::new(why)?, 1)?;
             return Ok(Actor::new(serve_cache(store).into()));
         };

@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from chia_ray._errors import WorkerDied
 
 # In seconds: a task runs, whatever has become of its count.
-_PATIENCE: Final = 30.0
+_TIMEOUT: Final = 30.0
 
 
 class Attempts:
@@ -45,7 +45,7 @@ def counted(counter: Any) -> Iterator[int]:
     """Counts a start of the running task, until its end: how often it was started before."""
     task = ray.get_runtime_context().get_task_id()
     try:
-        attempt: int = ray.get(counter.start.remote(task), timeout=_PATIENCE)
+        attempt: int = ray.get(counter.start.remote(task), timeout=_TIMEOUT)
     except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
         attempt = 0
     try:

@@ -207,7 +207,7 @@ def _serve(channel: Channel, config: dict[str, Any]) -> None:
     requests = FromDriver(program, channel)
     threading.Thread(target=_watch, args=(channel, driver_node), daemon=True).start()
     request = _requests_of_driver(channel, requests)
-    # Bodies are told before Ray ends their processes.
+    # Bodies are notified before Ray ends their processes.
     requests.end(_FAREWELL)
     ray.shutdown()
     if request is not None:

@@ -18,7 +18,7 @@ from chia_ray._wire import Closed, Frame
 
 # In seconds.
 _GREETING: Final = 30.0
-_BURIAL: Final = 5.0
+_END_TIMEOUT: Final = 5.0
 
 
 class Child:
@@ -67,7 +67,7 @@ class Child:
 
     def _end(self) -> str:
         try:
-            code = self.process.wait(_BURIAL)
+            code = self.process.wait(_END_TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()

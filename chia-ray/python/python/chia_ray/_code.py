@@ -28,7 +28,7 @@ def code_hash(function: Callable[..., Any]) -> int | None:
     try:
         _collect(_undecorated(function), texts)
     except Exception:
-        # Code that cannot be told apart is compared as unknown, and never fails a call.
+        # Code that cannot be read is compared as unknown, and never fails a call.
         return None
     if not texts:
         return None

@@ -41,7 +41,7 @@ def run(name: str, args: Sequence[bytes], shared: Shared | None) -> list[memoryv
             value = settled(function(*map(pickle.loads, args)))
     except (Exception, SystemExit) as error:
         _log.error("%s failed", name, exc_info=error)
-        raise _told(error) from None
+        raise _reported(error) from None
     return _pickled(name, value)
 
 
@@ -75,8 +75,8 @@ def _pickled(name: str, value: object) -> list[memoryview]:
     return pieces
 
 
-def _told(error: BaseException) -> BaseException:
-    """The error as Rust is told it: a failure of the body names its Python type."""
+def _reported(error: BaseException) -> BaseException:
+    """The error as Rust gets it: a failure of the body names its Python type."""
     while isinstance(error, RayTaskError) and error.cause is not None:
         error = error.cause
     if isinstance(error, ChiaError | RayError):

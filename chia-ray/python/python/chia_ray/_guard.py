@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final
 
 # In seconds: a process in the kernel's hands may take a while to go.
-_PATIENCE: Final = 10.0
+_TIMEOUT: Final = 10.0
 
 
 def main() -> None:
     """Waits for the end of the owner, then ends what it has started."""
-    # Whoever ends everything else leaves the tidying to us.
+    # A user who ends everything else leaves the tidying to this process.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.write(1, b"\n")
@@ -34,7 +34,7 @@ def main() -> None:
 
 def _end(mark: bytes) -> None:
     """Kills until nobody is left. Ray's own end would wait for what runs; stores survive a kill."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     known: set[int] = set()
     beyond: set[int] = set()
     while time.monotonic() < deadline:

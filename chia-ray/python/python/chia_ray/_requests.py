@@ -28,7 +28,7 @@ _PREPARED = 4096
 _SHARED = 128
 # Seconds until a killed actor counts as gone in any case.
 _KILL = 10.0
-# Seconds until an actor has been told of a cancellation, at most.
+# Seconds until an actor has been notified of a cancellation, at most.
 _KNOWN = 2.0
 
 
@@ -197,11 +197,11 @@ class Requests(ABC):
 
     def _cancel_call(self, number: int, actor: Any, call: ray.ObjectRef[bytes]) -> None:
         """Returns when the actor knows: from then on the call does not begin."""
-        told = actor.cancel.remote(call.task_id().hex())
+        notified = actor.cancel.remote(call.task_id().hex())
         if number in self._silent:
             return
         try:
-            ray.get(told, timeout=_KNOWN)
+            ray.get(notified, timeout=_KNOWN)
         except ray.exceptions.GetTimeoutError:
             # Nobody else waits behind an actor that is being restarted, say, more than once.
             self._silent.add(number)

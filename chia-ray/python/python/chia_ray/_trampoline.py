@@ -31,12 +31,12 @@ def run_task(program: Program, order: bytes, given: Sequence[Any], attempt: int 
     """Runs a task in this worker's process of the program, which stays for the next one."""
     shared, job, args = Shared.brought(order, given)
     child = TaskChild.of_this_process(program)
-    with _told_of_cancellation() as cancelled:
+    with _notified_of_cancellation() as cancelled:
         return child.run(shared, job, args, attempt, cancelled)
 
 
 @contextlib.contextmanager
-def _told_of_cancellation() -> Iterator[threading.Event]:
+def _notified_of_cancellation() -> Iterator[threading.Event]:
     """Ray interrupts the main thread of a cancelled task: notes that where it does no harm."""
     cancelled = threading.Event()
     before = signal.signal(signal.SIGINT, lambda *_: cancelled.set())

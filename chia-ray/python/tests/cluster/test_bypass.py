@@ -126,8 +126,8 @@ def test_r08_nothing_to_replace_with_runs_and_says_so_once(rules: Any, caplog: A
 
     Bypass(rules("bypass:\n  lonely: true\n"))
     assert get([lonely.chia_remote(), lonely.chia_remote()]) == [1, 1]
-    told = [r for r in caplog.records if "neither a provider nor a data file" in r.getMessage()]
-    assert len(told) == 1
+    warned = [r for r in caplog.records if "neither a provider nor a data file" in r.getMessage()]
+    assert len(warned) == 1
 
 
 def test_r08_under_strict_rules_nothing_runs_that_should_be_replaced(rules: Any) -> None:
@@ -179,7 +179,7 @@ def test_r06_hooks_are_skipped_with_the_computation(rules: Any, tmp_path: Path) 
     assert not mark.exists()
 
 
-def test_r03_an_unknown_name_is_told_with_the_nearest(rules: Any, caplog: Any) -> None:
+def test_r03_an_unknown_name_is_warned_about_with_the_nearest(rules: Any, caplog: Any) -> None:
     Bypass(rules("bypass:\n  stepp: true\n"))
     get(step.chia_remote(1))
     assert any("`step`" in r.getMessage() for r in caplog.records)
@@ -202,8 +202,8 @@ def test_r03_a_function_may_come_after_the_first_call(rules: Any) -> None:
     )
     address = ray.get_runtime_context().gcs_address
     run = [sys.executable, "-c", f"import ray; ray.init({address!r}, log_to_driver=False)\n{program}"]
-    told = subprocess.run(run, capture_output=True, text=True, timeout=LONG, check=True).stderr
-    assert "`wombat`" in told and "`zebra`" not in told
+    warned = subprocess.run(run, capture_output=True, text=True, timeout=LONG, check=True).stderr
+    assert "`wombat`" in warned and "`zebra`" not in warned
 
 
 def test_r03_an_unknown_name_is_an_error_under_strict_rules(rules: Any) -> None:

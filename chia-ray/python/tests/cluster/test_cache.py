@@ -124,7 +124,7 @@ def test_r21_starting_again_attaches_resizes_or_refuses(cache: Any, rules: Any, 
         start_cache(2, tmp_path / "cache", "GB")
 
 
-def test_r21_a_directory_that_cannot_be_is_told_with_the_reason() -> None:
+def test_r21_a_directory_that_cannot_be_is_refused_with_the_reason() -> None:
     with pytest.raises(RuntimeError, match=r"^cannot create /proc/no.*: No such file"):
         start_cache(1, "/proc/no/such", "GB")
 

@@ -21,45 +21,49 @@ def store(tmp_path: Path) -> _native.Store:
 
 
 @pytest.fixture
-def line(store: _native.Store) -> _native.Line:
-    return _native.Line(store.actor("127.0.0.1", SECRET).call("door", b""))
+def client(store: _native.Store) -> _native.DirectClient:
+    return _native.DirectClient(store.actor("127.0.0.1", SECRET).call("door", b""))
 
 
 @pytest.fixture
-def silent(store: _native.Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[_native.Line]:
-    """A line to a port where nobody answers: the last bytes of an answer are port and secret."""
-    door = store.actor("127.0.0.1", SECRET).call("door", b"")
+def silent(store: _native.Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[_native.DirectClient]:
+    """A client of a port where nobody answers: the last bytes of an answer are port and secret."""
+    endpoint = store.actor("127.0.0.1", SECRET).call("door", b"")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         varint = bytes([port & 127 | 128, port >> 7 & 127 | 128, port >> 14])
-        header = door[12:18] + varint + SECRET
-        yield _native.Line(len(header).to_bytes(4, "little") + bytes(8) + header)
+        header = endpoint[12:18] + varint + SECRET
+        yield _native.DirectClient(len(header).to_bytes(4, "little") + bytes(8) + header)
 
 
-def test_r14_what_is_written_directly_is_in_the_store(store: _native.Store, line: _native.Line) -> None:
+def test_r14_what_is_written_directly_is_in_the_store(
+    store: _native.Store, client: _native.DirectClient
+) -> None:
     array = np.arange(700_000, dtype=np.float64)
-    assert line.write(LONG, "large", [b"head", array.data], _native.new_entry("real", "f", 1.5)) == "stored"
-    assert line.write(LONG, "small", [b"ab", b"cd"], _native.new_entry("manual")) == "stored"
-    large, small = line.read(LONG, "large"), line.read(LONG, "small")
+    assert client.write(LONG, "large", [b"head", array.data], _native.new_entry("real", "f", 1.5)) == "stored"
+    assert client.write(LONG, "small", [b"ab", b"cd"], _native.new_entry("manual")) == "stored"
+    large, small = client.read(LONG, "large"), client.read(LONG, "small")
     assert large is not None and large[0] == b"head" + array.tobytes() and large[2] == 1.5
-    assert small is not None and small[0] == b"abcd" and line.read(LONG, "gone") is None
-    assert line.has(LONG, "small") and not line.has(LONG, "gone")
+    assert small is not None and small[0] == b"abcd" and client.read(LONG, "gone") is None
+    assert client.has(LONG, "small") and not client.has(LONG, "gone")
     facts = store.facts("large")
     assert facts is not None
     assert (facts["function"], facts["origin"], facts["compute_seconds"]) == ("f", "real", 1.5)
 
 
-def test_what_the_store_refuses_is_an_error_of_the_cache(store: _native.Store, line: _native.Line) -> None:
+def test_what_the_store_refuses_is_an_error_of_the_cache(
+    store: _native.Store, client: _native.DirectClient
+) -> None:
     store.close()
     with pytest.raises(_native.DispatchError):
-        line.has(LONG, "t")
-    assert line.is_open()
+        client.has(LONG, "t")
+    assert client.is_open()
 
 
-def test_r12_a_silent_cache_is_a_time_out(silent: _native.Line) -> None:
+def test_r12_a_silent_cache_is_a_time_out(silent: _native.DirectClient) -> None:
     with pytest.raises(TimeoutError):
         silent.write(0.05, "t", [b"value"], _native.new_entry("manual"))
-    assert not silent.is_open() and silent.wants_door() and not silent.wants_door()
+    assert not silent.is_open() and silent.wants_endpoint() and not silent.wants_endpoint()
 
 
 def test_answers_are_taken_as_references_are() -> None:

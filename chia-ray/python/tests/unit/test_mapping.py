@@ -135,7 +135,7 @@ def test_another_process_gets_an_error_that_names_the_owner(store: Store) -> Non
     assert said.stdout.startswith("locked ") and str(os.getpid()) in said.stdout, said
 
 
-def test_a_forked_process_is_told_to_open_it_for_itself(store: Store) -> None:
+def test_a_forked_process_is_asked_to_open_it_for_itself(store: Store) -> None:
     store["a"] = 1
     reader, writer = os.pipe()
     if os.fork() == 0:

@@ -88,7 +88,7 @@ def test_r21_the_actor_of_a_store_serves_the_same_entries(tmp_path: Path) -> Non
     assert unknown.value.kind == "not_registered"
 
 
-def test_r21_a_node_without_an_ip_address_has_a_cache_without_a_door(tmp_path: Path) -> None:
+def test_r21_a_node_without_an_ip_address_has_a_cache_without_an_endpoint(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     with pytest.warns(UserWarning, match="`head.local` is no IP address"):
         actor = store.actor("head.local", bytes(32))

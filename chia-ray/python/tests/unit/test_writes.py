@@ -68,7 +68,7 @@ def test_r12_a_success_in_between_forgives_a_time_out(
     assert (writes.failed, writes.written, writes.skipped) == (2, 2, 0)
 
 
-def test_r13_what_cannot_be_written_is_told_and_counted(
+def test_r13_what_cannot_be_written_is_reported_and_counted(
     writes: _writes.Writes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*args: Any) -> str:
@@ -106,7 +106,7 @@ def test_values_with_references_are_refused() -> None:
         encode({"ref": ray.ObjectRef(b"x" * 28)})
 
 
-def test_r12_behind_a_silent_door_the_actor_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_r12_behind_a_silent_endpoint_the_actor_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     class Silent:
         def write(self, *args: Any) -> str:
             raise TimeoutError("nobody answers")
@@ -119,7 +119,7 @@ def test_r12_behind_a_silent_door_the_actor_is_asked(monkeypatch: pytest.MonkeyP
         def remote(self, *args: Any) -> str:
             return "stored"
 
-    monkeypatch.setattr(_writes._lines, "line", lambda *args: Silent())
+    monkeypatch.setattr(_writes._direct, "client", lambda *args: Silent())
     monkeypatch.setattr(_writes, "reach", lambda site: Actor())
     monkeypatch.setattr(ray, "get", lambda outcome, timeout: outcome)
     entry = _native.new_entry("real", "f", 0.1)

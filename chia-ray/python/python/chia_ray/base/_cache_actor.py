@@ -40,12 +40,12 @@ class CacheActor:
         return b""
 
     def attach(self, init: bytes) -> bytes:
-        """Meets a loop that starts the cache: resizes it, or raises what differs. Returns its door."""
+        """Meets a loop that starts the cache: resizes it, or raises what differs. Returns its endpoint."""
         self.ready()
         return self._served.call("attach", init)
 
-    def door(self) -> bytes:
-        """Where the cache can be reached directly, and by whom: for ``_native.Line``."""
+    def endpoint(self) -> bytes:
+        """Where the cache can be reached directly, and by whom: for ``_native.DirectClient``."""
         self.ready()
         return self._served.call("door", b"")
 

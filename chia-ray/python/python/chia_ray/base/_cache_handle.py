@@ -13,7 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from chia_ray import _native
 from chia_ray._work import Found
-from chia_ray.base import _lines, _scope, _writes
+from chia_ray.base import _direct, _scope, _writes
 from chia_ray.base._actors import ChiaActorHandle, ChiaMethod
 from chia_ray.base._refs import Answer, get, settled_answer
 from chia_ray.base._scope import ANY_CACHE, Site
@@ -106,7 +106,7 @@ class _Direct(ChiaMethod):
         self._handle = handle
         self._site = site
 
-    def ask(self, line: _native.Line, timeout: float, *args: Any) -> Answer:
+    def ask(self, client: _native.DirectClient, timeout: float, *args: Any) -> Answer:
         """Asks directly."""
         raise NotImplementedError
 
@@ -131,10 +131,10 @@ class _Direct(ChiaMethod):
 
     def _ask(self, deadline: float, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
         """Asks directly, or the actor; raises what says that neither answers."""
-        line = _lines.line(self._site, _writes.reach)
-        if line is not None:
+        client = _direct.client(self._site, _writes.reach)
+        if client is not None:
             try:
-                return self.ask(line, deadline - time.monotonic(), *args, **kwargs)
+                return self.ask(client, deadline - time.monotonic(), *args, **kwargs)
             except (OSError, _native.DispatchError) as error:
                 # What the cache itself cannot do, the actor says.
                 _log.debug("the cache does not answer directly: %s", error)
@@ -159,8 +159,8 @@ class _Write(_Direct):
     name = "write"
     miss = False
 
-    def ask(self, line: _native.Line, timeout: float, tag: str, data: Any) -> Answer:
-        written = line.write(timeout, tag, parts(encode(settled_answer(data))), _MANUAL)
+    def ask(self, client: _native.DirectClient, timeout: float, tag: str, data: Any) -> Answer:
+        written = client.write(timeout, tag, parts(encode(settled_answer(data))), _MANUAL)
         return Answer(was_stored, written)
 
     def chia_remote(self, tag: str, data: Any) -> Any:
@@ -178,8 +178,8 @@ class _Read(_Direct):
     name = "read"
     miss = (False, None)
 
-    def ask(self, line: _native.Line, timeout: float, tag: str | None) -> Answer:
-        found = None if tag is None else line.read(timeout, tag)
+    def ask(self, client: _native.DirectClient, timeout: float, tag: str | None) -> Answer:
+        found = None if tag is None else client.read(timeout, tag)
         task = _scope.current().replaced
         if found is not None and task is not None and tag is not None:
             task.compare_read(tag, found[1])
@@ -190,8 +190,8 @@ class _Replay(_Direct):
     name = "replay"
     miss = (None, "the cache cannot be reached")
 
-    def ask(self, line: _native.Line, timeout: float, tag: str, function: str) -> Answer:
-        return Answer(_same, line.replay(timeout, tag, function))
+    def ask(self, client: _native.DirectClient, timeout: float, tag: str, function: str) -> Answer:
+        return Answer(_same, client.replay(timeout, tag, function))
 
 
 def replayed(site: Site, tag: str, function: str) -> tuple[Found | None, str | None]:
@@ -208,8 +208,8 @@ class _Has(_Direct):
     name = "has"
     miss = False
 
-    def ask(self, line: _native.Line, timeout: float, tag: str | None) -> Answer:
-        return Answer(bool, tag is not None and line.has(timeout, tag))
+    def ask(self, client: _native.DirectClient, timeout: float, tag: str | None) -> Answer:
+        return Answer(bool, tag is not None and client.has(timeout, tag))
 
 
 class _GetConfig(ChiaMethod):

@@ -118,7 +118,7 @@ class RayRunner:
             if self._tally.end(function, handle._outcome):
                 _notes.warn_stale(function.name, handle._outcome.tag, handle._outcome.stale or "")
         self._pending.discard(handle)
-        # Whoever waits goes on now.
+        # A thread that waits goes on now.
         handle.set_result(None) if error is None else handle.set_exception(error)
 
 

@@ -35,10 +35,10 @@ class Site(NamedTuple):
     namespace: str
     write_timeout: float
     # Where it can be reached directly, which is another place at each start; None for whichever runs.
-    door: bytes | None = None
+    endpoint: bytes | None = None
 
     def __repr__(self) -> str:
-        # The door holds a secret.
+        # The endpoint holds a secret.
         return f"Site({self.name!r}, {self.namespace!r})"
 
 

@@ -72,7 +72,7 @@ def was_stored(written: str) -> bool:
 
 
 class Stored:
-    """A value as it lies in the cache. Whoever receives it gets the value: it is unpickled there."""
+    """A value as it lies in the cache. Its receiver gets the value, which is unpickled there."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

@@ -10,14 +10,14 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
-from chia_ray.base import _lines
+from chia_ray.base import _direct
 from chia_ray.base._scope import Site
 from chia_ray.base._values import HoldsReferenceError, encode, parts
 
 _log = logging.getLogger("chia.cache")
 
 # After so many time-outs in a row writes are skipped for a while, in seconds.
-_PATIENCE, _PAUSE = 2, 30.0
+_TRIES, _PAUSE = 2, 30.0
 # How long to wait before a cache that is being restarted is asked again, in seconds.
 _RESTART = 0.1
 
@@ -49,7 +49,7 @@ def reach(site: Site) -> Any:
             handle = ray.get_actor(site.name, site.namespace)
         except ValueError:
             raise NoCacheError("no cache is running: call start_cache first") from None
-        if site.door is not None:
+        if site.endpoint is not None:
             _handles[site] = handle
     return handle
 
@@ -93,15 +93,15 @@ def _send(site: Site, tag: str, data: Any, entry: bytes) -> str:
     restarted.
     """
     deadline = time.monotonic() + site.write_timeout
-    line = _lines.line(site, reach)
-    if line is not None:
+    client = _direct.client(site, reach)
+    if client is not None:
         try:
-            return line.write(deadline - time.monotonic(), tag, parts(data), entry)
+            return client.write(deadline - time.monotonic(), tag, parts(data), entry)
         except OSError as error:
-            # A door behind a firewall is silent; the actor may have time left to answer.
+            # An endpoint behind a firewall is silent; the actor may have time left to answer.
             if time.monotonic() >= deadline:
                 raise GetTimeoutError(str(error)) from None
-            _log.debug("the cache does not answer at its door: %s", error)
+            _log.debug("the cache does not answer directly: %s", error)
     while True:
         try:
             ref = reach(site).write_encoded.remote(tag, data, entry)
@@ -117,7 +117,7 @@ def _send(site: Site, tag: str, data: Any, entry: bytes) -> str:
 def _timed_out(site: Site, function: str, tag: str) -> None:
     _failed(function, tag, f"the cache did not answer within {site.write_timeout} s")
     writes.timeouts_in_a_row += 1
-    if writes.timeouts_in_a_row >= _PATIENCE:
+    if writes.timeouts_in_a_row >= _TRIES:
         writes.timeouts_in_a_row = 0
         writes.paused_until = time.monotonic() + _PAUSE
         _log.warning("the cache does not answer: writes are skipped for %s s", _PAUSE)

@@ -125,8 +125,8 @@ def attached(dir: str | os.PathLike[str], size: int) -> tuple[Any, Site]:
 
 
 def _attached(init: bytes, namespace: str, write_timeout: float) -> tuple[Any, Site]:
-    handle, door = _start(CACHE, namespace, init)
-    return handle, Site(CACHE, namespace, write_timeout, door)
+    handle, endpoint = _start(CACHE, namespace, init)
+    return handle, Site(CACHE, namespace, write_timeout, endpoint)
 
 
 def _init(size: float, dir: str | os.PathLike[str], units: str, durability: str) -> bytes:
@@ -166,8 +166,8 @@ def _start(name: str, namespace: str, init: bytes) -> tuple[Any, bytes]:
             ray.kill(handle)
             raise
         else:
-            door: bytes = _answer(handle.attach.remote(init))
-            return handle, door
+            endpoint: bytes = _answer(handle.attach.remote(init))
+            return handle, endpoint
 
 
 def _answer(ref: Any) -> Any:

@@ -77,7 +77,7 @@ def test_a_value_of_a_reference_is_written(cache: Any) -> None:
     assert get(cache.read.chia_remote("t")) == (True, 7)
 
 
-def test_r21_a_restarted_cache_is_found_at_its_new_door(cache: Any) -> None:
+def test_r21_a_restarted_cache_is_found_at_its_new_endpoint(cache: Any) -> None:
     get(work.chia_remote(1, _chia_tag="before"))
     actor = ray.get_actor("chia.cache", namespace="chia")
     os.kill(ray.get(actor.__ray_call__.remote(lambda _: os.getpid())), signal.SIGKILL)

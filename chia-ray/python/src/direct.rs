@@ -12,36 +12,36 @@ use crate::pieces::Pieces;
 use crate::store::{Found, found};
 use crate::{error, facts};
 
-/// The direct way through the door that a cache's actor told, for all threads of a process.
+/// The direct way to the endpoint that a cache's actor named, for all threads of a process.
 ///
-/// Operations take `patience` seconds at most, and raise `OSError` when the cache cannot be reached or
+/// Operations take `timeout` seconds at most, and raise `OSError` when the cache cannot be reached or
 /// does not answer in time: then there is the way through the actor.
 #[pyclass(frozen, module = "chia_ray._native")]
-pub(crate) struct Line {
+pub(crate) struct DirectClient {
     inner: CacheLine,
 }
 
 #[pymethods]
-impl Line {
-    /// The way through the door that the actor answered with.
+impl DirectClient {
+    /// The way to the endpoint that the actor answered with.
     #[new]
-    fn open(door: &[u8]) -> PyResult<Self> {
-        Ok(Self { inner: CacheLine::new(read_door(door)?) })
+    fn open(endpoint: &[u8]) -> PyResult<Self> {
+        Ok(Self { inner: CacheLine::new(read_endpoint(endpoint)?) })
     }
 
-    /// Whether there is a door, as far as is known.
+    /// Whether there is an endpoint, as far as is known.
     fn is_open(&self) -> bool {
         self.inner.is_open()
     }
 
-    /// Whether it is time to ask the actor for its door.
-    fn wants_door(&self) -> bool {
+    /// Whether it is time to ask the actor for its endpoint.
+    fn wants_endpoint(&self) -> bool {
         self.inner.wants_door()
     }
 
-    /// Takes the door that the actor told.
-    fn learn(&self, door: &[u8]) -> PyResult<()> {
-        self.inner.learn(read_door(door)?);
+    /// Takes the endpoint that the actor named.
+    fn learn(&self, endpoint: &[u8]) -> PyResult<()> {
+        self.inner.learn(read_endpoint(endpoint)?);
         Ok(())
     }
 
@@ -50,7 +50,7 @@ impl Line {
     fn write(
         &self,
         py: Python<'_>,
-        patience: f64,
+        timeout: f64,
         tag: &str,
         value: Vec<Bound<'_, PyAny>>,
         entry: &[u8],
@@ -59,13 +59,13 @@ impl Line {
         let pieces = Pieces::new(&value)?;
         let length = pieces.len() as u64;
         let send = |to: &mut dyn io::Write| pieces.write_to(to);
-        self.ask(py, patience, |line, patience| line.write(tag, length, &send, entry, patience))
+        self.ask(py, timeout, |client, timeout| client.write(tag, length, &send, entry, timeout))
             .map(facts::written)
     }
 
     /// The value under a tag with its packed facts, or `None`. It counts as used.
-    fn read<'py>(&self, py: Python<'py>, patience: f64, tag: &str) -> PyResult<Option<Found<'py>>> {
-        let entry = self.ask(py, patience, |line, patience| line.read(tag, patience))?;
+    fn read<'py>(&self, py: Python<'py>, timeout: f64, tag: &str) -> PyResult<Option<Found<'py>>> {
+        let entry = self.ask(py, timeout, |client, timeout| client.read(tag, timeout))?;
         entry.map(|(value, facts)| found(py, &value, &facts)).transpose()
     }
 
@@ -74,36 +74,36 @@ impl Line {
     fn replay<'py>(
         &self,
         py: Python<'py>,
-        patience: f64,
+        timeout: f64,
         tag: &str,
         function: &str,
     ) -> PyResult<(Option<Found<'py>>, Option<String>)> {
-        match self.ask(py, patience, |line, patience| line.replay(tag, function, patience))? {
+        match self.ask(py, timeout, |client, timeout| client.replay(tag, function, timeout))? {
             Ok((value, facts)) => Ok((Some(found(py, &value, &facts)?), None)),
             Err(why) => Ok((None, Some(why))),
         }
     }
 
     /// Whether there is a value under a tag. Does not count as use.
-    fn has(&self, py: Python<'_>, patience: f64, tag: &str) -> PyResult<bool> {
-        self.ask(py, patience, |line, patience| line.has(tag, patience))
+    fn has(&self, py: Python<'_>, timeout: f64, tag: &str) -> PyResult<bool> {
+        self.ask(py, timeout, |client, timeout| client.has(tag, timeout))
     }
 }
 
-impl Line {
+impl DirectClient {
     fn ask<R: Send>(
         &self,
         py: Python<'_>,
-        patience: f64,
+        timeout: f64,
         step: impl FnOnce(&CacheLine, Duration) -> io::Result<chia_dispatch::Result<R>> + Send,
     ) -> PyResult<R> {
-        let patience = Duration::try_from_secs_f64(patience).unwrap_or_default();
-        let answer = py.detach(|| step(&self.inner, patience))?;
+        let timeout = Duration::try_from_secs_f64(timeout).unwrap_or_default();
+        let answer = py.detach(|| step(&self.inner, timeout))?;
         answer.map_err(|cause| error::dispatch(&cause))
     }
 }
 
-fn read_door(answer: &[u8]) -> PyResult<Option<Door>> {
-    let door = Door::from_answer(&Bytes::copy_from_slice(answer));
-    door.map_err(|cause| error::dispatch(&cause))
+fn read_endpoint(answer: &[u8]) -> PyResult<Option<Door>> {
+    let endpoint = Door::from_answer(&Bytes::copy_from_slice(answer));
+    endpoint.map_err(|cause| error::dispatch(&cause))
 }
