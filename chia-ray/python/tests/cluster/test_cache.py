@@ -215,3 +215,11 @@ def test_r12_results_of_a_killed_driver_are_in_the_cache(cluster: str, rules: An
     assert killed.returncode == -signal.SIGKILL
     handle = start_cache(1, tmp_path / "cache", "GB")
     assert sorted(get(handle.keys.chia_remote())) == sorted(f"t{i}" for i in range(20))
+
+
+def test_r20_a_running_cache_is_exported_for_the_original(tmp_path: Path) -> None:
+    cache = start_cache(1, tmp_path / "cache", "GB")
+    assert get(cache.write.chia_remote("a", {"x": 1}))
+    assert cache.export.chia_remote_blocking(str(tmp_path / "theirs")) == 1
+    [file] = (tmp_path / "theirs").glob("*.pkl")
+    assert pickle.loads(file.read_bytes()) == ("a", {"x": 1})
