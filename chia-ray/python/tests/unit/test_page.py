@@ -1,4 +1,4 @@
-"""The tables of `docs/coming-from-python.md`: a row has tests that hold it, and a test that is gone is missed."""
+"""The tables of `docs/coming-from-python.md`: each row has tests that hold it, and they are there."""
 
 from __future__ import annotations
 

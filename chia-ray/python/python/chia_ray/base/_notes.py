@@ -26,8 +26,8 @@ def note(run: str, function: str, kind: str, text: str) -> bool:
         return not known
     try:
         count = _writes.reach(cache.site).note.remote(run, function, kind, text)
-        # Only the first of a worker may be the first of the run.
-        return not known and int(ray.get(count, timeout=_TIMEOUT)) == 1
+        # It is counted before the result is seen: a report that is asked for then is whole.
+        return int(ray.get(count, timeout=_TIMEOUT)) == 1
     except Exception as error:
         _log.debug("the cache does not count: %s", error)
         return not known
