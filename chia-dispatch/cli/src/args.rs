@@ -186,6 +186,18 @@ pub(crate) enum Command {
         /// The later run.
         after: String,
     },
+    /// Shows what today's rules and cache would do to the calls of a recorded run. Runs nothing.
+    #[command(after_help = "Example: chia-cache forecast last --rules loop.yaml
+
+CHIA_MODE, CHIA_RERUN and CHIA_FROM count as they do for a loop.")]
+    Forecast {
+        /// Which run.
+        #[arg(default_value = "last")]
+        run: String,
+        /// The rules; those that the run had unless set.
+        #[arg(long, value_name = "FILE")]
+        rules: Option<PathBuf>,
+    },
     /// Prints the completions of a shell.
     #[command(
         after_help = "Example: chia-cache completions bash > ~/.local/share/bash-completion/completions/chia-cache"

@@ -34,6 +34,12 @@ pub(crate) enum Error {
     Exists { path: PathBuf },
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: io::Error },
+    #[error("the run had the rules of {path}, which is not there: name a file with --rules")]
+    NoRules { path: PathBuf },
+    #[error(transparent)]
+    Rules(chia_config::ConfigError),
+    #[error(transparent)]
+    Settings(chia_bypass::RunSettingsError),
     #[error("this would {what}: confirm with --yes")]
     NotConfirmed { what: String },
     #[error("{error}; {why}")]
@@ -74,7 +80,8 @@ impl Error {
             {
                 exit::NOT_FOUND
             }
-            Self::Ambiguous { .. } => exit::USAGE,
+            Self::NoRules { .. } => exit::NOT_FOUND,
+            Self::Ambiguous { .. } | Self::Rules(_) | Self::Settings(_) => exit::USAGE,
             Self::Cache(_)
             | Self::Owner(_)
             | Self::Record(_)

@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser};
 use crate::args::{Args, Command};
 use crate::error::{Error, Result, exit};
 use crate::output::Output;
-use crate::{cache, diff, report, runs, trace, why};
+use crate::{cache, diff, forecast, report, runs, trace, why};
 
 /// Runs the tool with a command line, the name of the program first, and gives the exit code (see
 /// [`exit`]). It prints on the standard output and on the standard error.
@@ -63,6 +63,7 @@ fn execute(args: &Args, out: &mut Output) -> Result<bool> {
             render(args, run, output, |run, out| trace::write(run, out))
         }
         Command::Diff { before, after } => diff::show(args, before, after, out),
+        Command::Forecast { run, rules } => forecast::show(args, run, rules.as_deref(), out),
         Command::Completions { shell } => {
             let mut command = Args::command();
             let mut script = Vec::new();

@@ -14,5 +14,6 @@ pub(crate) use change::{clear, pin, remove, resize};
 pub(crate) use export::export;
 pub(crate) use import::import;
 pub(crate) use list::{list, usage};
+pub(crate) use look::Readable;
 pub(crate) use show::{show, stats};
 pub(crate) use verify::verify;
