@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use foldhash::HashMap;
 use twox_hash::XxHash3_128;
 
-use crate::{Argument, ArgumentKey, Config, Location, Rehearsal, TagPatterns};
+use crate::{Argument, ArgumentKey, Config, Failures, Location, Rehearsal, TagPatterns};
 
 impl Config {
     /// 32 hexadecimal digits that are the same for the same rules at the same places, on
@@ -84,6 +84,13 @@ impl Hasher {
         self.bytes(&[u8::from(pace.is_some()), u8::from(duration.is_some())]);
         self.bytes(&pace.unwrap_or_default().to_le_bytes());
         self.bytes(&duration.unwrap_or_default().as_nanos().to_le_bytes());
+        let (kind, share) = match rehearsal.map(Rehearsal::failures).unwrap_or_default() {
+            Failures::None => (0, 0.0),
+            Failures::Share(share) => (1, share),
+            Failures::Recorded => (2, 0.0),
+        };
+        self.bytes(&[kind]);
+        self.bytes(&share.to_le_bytes());
     }
 
     fn location(&mut self, at: &Location) {

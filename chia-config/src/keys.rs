@@ -10,7 +10,7 @@ pub(crate) const BYPASS: &[&str] = &["bypass", "tags", "data", "check", "ignore"
 pub(crate) const CACHE: &[&str] = &["cache", "tags", "tag", "ignore"];
 
 /// The options of `rehearse`.
-pub(crate) const REHEARSE: &[&str] = &["pace", "duration"];
+pub(crate) const REHEARSE: &[&str] = &["pace", "duration", "failures"];
 
 /// The facts that `check` may list.
 pub(crate) const CHECK: &[&str] = &["arguments", "version", "code"];

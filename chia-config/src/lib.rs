@@ -21,7 +21,7 @@ pub use compare::{Argument, ArgumentKey, Check};
 pub use config::Config;
 pub use location::Location;
 pub use names::bare_name;
-pub use rehearsal::Rehearsal;
+pub use rehearsal::{Failures, Rehearsal};
 pub use report::{ConfigError, Diagnostic, ErrorKind, Severity};
 pub use rule::{BypassDetails, BypassRule, CacheDetails, CacheRule, Rule};
 pub use tag_patterns::{Pattern, TagMatch, TagPatterns};

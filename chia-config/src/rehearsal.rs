@@ -19,6 +19,21 @@ use serde::{Deserialize, Serialize};
 pub struct Rehearsal {
     pace: f64,
     duration: Option<Duration>,
+    #[serde(default)]
+    failures: Failures,
+}
+
+/// Which share of rehearsed calls fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failures {
+    /// None.
+    #[default]
+    None,
+    /// This share, from 0 to 1.
+    Share(f64),
+    /// The share that failed in the last run that really ran the function.
+    Recorded,
 }
 
 impl Default for Rehearsal {
@@ -30,7 +45,7 @@ impl Default for Rehearsal {
 impl Rehearsal {
     /// Calls take as long as their recorded computation took.
     pub fn new() -> Self {
-        Self { pace: 1.0, duration: None }
+        Self { pace: 1.0, duration: None, failures: Failures::None }
     }
 
     /// Multiplies the time that calls take: 0 is at once, 1 as it was.
@@ -57,6 +72,26 @@ impl Rehearsal {
         self.duration
     }
 
+    /// Lets a share of the calls fail: which ones, their tags decide, so that every rehearsal is the
+    /// same.
+    ///
+    /// # Panics
+    /// The share is not from 0 to 1.
+    pub fn with_failures(self, failures: Failures) -> Self {
+        if let Failures::Share(share) = failures {
+            assert!(
+                is_share(share),
+                "a share of failures is a number from 0 to 1, and not {share}"
+            );
+        }
+        Self { failures, ..self }
+    }
+
+    /// Which share of the calls fails.
+    pub fn failures(&self) -> Failures {
+        self.failures
+    }
+
     /// How long a call takes whose computation is recorded to have taken `recorded`; `None` if
     /// neither the record nor the rule has a time.
     pub fn wait(&self, recorded: Option<Duration>) -> Option<Duration> {
@@ -68,6 +103,10 @@ impl Rehearsal {
 
 pub(crate) fn is_pace(pace: f64) -> bool {
     pace.is_finite() && pace >= 0.0
+}
+
+pub(crate) fn is_share(share: f64) -> bool {
+    (0.0..=1.0).contains(&share)
 }
 
 /// Reads `90 s`, `1.5h`, `250 ms`, or a bare number of seconds.
@@ -107,7 +146,7 @@ mod tests {
     #[test]
     fn a_pace_from_the_wire_that_is_none_waits_for_nothing() {
         for pace in [f64::NAN, -1.0, f64::INFINITY] {
-            let rehearsal = Rehearsal { pace, duration: None };
+            let rehearsal = Rehearsal { pace, ..Rehearsal::new() };
             assert_eq!(rehearsal.wait(Some(Duration::from_secs(1))), Some(Duration::ZERO));
         }
     }

@@ -3,9 +3,9 @@
 use super::entry::listed;
 use super::*;
 use crate::names::nearest;
-use crate::rehearsal::parse_duration;
-use crate::yaml::Entry;
-use crate::{Rehearsal, keys};
+use crate::rehearsal::{is_share, parse_duration};
+use crate::yaml::{Entry, Node};
+use crate::{Failures, Rehearsal, keys};
 
 impl Reader<'_> {
     pub(super) fn rehearse(&mut self, option: &Entry) -> Option<Rehearsal> {
@@ -51,6 +51,14 @@ impl Reader<'_> {
                         .to_owned(),
                 ),
             },
+            "failures" => match failures(&entry.value) {
+                Some(failures) => return rehearsal.with_failures(failures),
+                None => (
+                    format!("expected a share for `failures`, found {found}"),
+                    "write a number from 0 to 1, or `recorded` for the share of the last run"
+                        .to_owned(),
+                ),
+            },
             name => {
                 let help = match nearest(name, keys::REHEARSE.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
@@ -66,5 +74,12 @@ impl Reader<'_> {
         };
         self.error(&entry.value, message, Some(help));
         rehearsal
+    }
+}
+
+fn failures(value: &Node) -> Option<Failures> {
+    match value.as_amount() {
+        Some(share) => is_share(share).then_some(Failures::Share(share)),
+        None => (value.as_text_or_number() == Some("recorded")).then_some(Failures::Recorded),
     }
 }

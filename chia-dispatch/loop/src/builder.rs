@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use chia_dispatch::{Error, ErrorKind, Result};
 use chia_services::{CacheClient, CacheOptions, FileClient, FilesInit};
 
 use crate::chia::Chia;
-use crate::record::{self, CallLog, RunRecord};
+use crate::record::{CallLog, RecordTo};
 use crate::ruleset::{Rules, RulesData};
 use crate::worker::Worker;
 
@@ -35,14 +35,6 @@ pub struct ChiaBuilder {
     check_by_default: bool,
     run: RunChoice,
     record: RecordTo,
-}
-
-/// Where the record of the run goes.
-enum RecordTo {
-    /// Beside the cache, if there is one.
-    Cache,
-    Folder(PathBuf),
-    Nowhere,
 }
 
 /// How the run treats the rules; the environment overrides it.
@@ -125,8 +117,8 @@ impl ChiaBuilder {
     }
 
     /// Makes errors of what is only warned about otherwise: misspelt sections, options without
-    /// effect, missing `data:` files and unknown names in the rules (R2, R3), and functions that
-    /// are bypassed with nothing to replace them (R8).
+    /// effect, missing `data:` files and unknown names in the rules, and functions that are bypassed
+    /// with nothing to replace them. [`Chia::shutdown`] fails when a rule had no effect in the run.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
@@ -201,7 +193,8 @@ impl ChiaBuilder {
             None => None,
         };
         let files = start_files(backend.as_ref(), &config, self.files).await?;
-        let record = open_record(&self.record, dir.as_deref(), &config, backend.as_ref()).await?;
+        let failures = self.record.failures(&config, dir.as_deref(), self.quiet);
+        let record = self.record.open(dir.as_deref(), &config, backend.as_ref()).await?;
         let mut rules = Rules::new(RulesData {
             config,
             cache,
@@ -211,6 +204,7 @@ impl ChiaBuilder {
             quiet: self.quiet,
             check_by_default: self.check_by_default,
             settings,
+            failures,
             run: record.as_ref().map_or_else(new_run_id, |record| record.id().to_owned()),
             recorded: record.is_some(),
             ..RulesData::default()
@@ -303,23 +297,6 @@ fn default_backend(worker: &Worker) -> Result<Arc<dyn Backend>> {
         ErrorKind::Unavailable,
         format!("{worker:?} has no backend: give one, or enable the feature `local`"),
     ))
-}
-
-/// Starts the record of the run where one is wanted.
-async fn open_record(
-    to: &RecordTo,
-    dir: Option<&Path>,
-    config: &Config,
-    backend: &dyn Backend,
-) -> Result<Option<Arc<RunRecord>>> {
-    let folder = match to {
-        RecordTo::Nowhere => None,
-        RecordTo::Folder(folder) => chia_record::runs_folder(Some(folder), dir),
-        RecordTo::Cache => chia_record::runs_folder(None, dir),
-    };
-    let Some(folder) = folder else { return Ok(None) };
-    let header = record::header(config, &backend.nodes().await?, dir);
-    Ok(RunRecord::create(&folder, header).map(Arc::new))
 }
 
 /// Starts the file server of a loop whose rules name files.

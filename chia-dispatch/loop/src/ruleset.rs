@@ -46,6 +46,8 @@ pub(crate) struct RulesData {
     /// Whether a replay compares everything where its rule does not say.
     pub(crate) check_by_default: bool,
     pub(crate) settings: RunSettings,
+    /// The share of calls that failed in an earlier run, of the functions whose rehearsal asks for it.
+    pub(crate) failures: BTreeMap<String, f64>,
     /// The id of the run, recorded with each result.
     pub(crate) run: String,
     /// Whether the driver records the calls one by one.

@@ -17,6 +17,14 @@ use crate::outcome::Tally;
 pub struct Summary {
     /// By function name.
     pub functions: BTreeMap<String, Tally>,
+    /// From the dispatch of the first call to the end of the last one, among the calls of the driver
+    /// whose results were awaited.
+    #[serde(default)]
+    pub makespan: Duration,
+    /// How long those calls waited from dispatch to start, by the resources that they asked for; calls
+    /// that asked for none but `cpu` count there. The wait for arguments is part of it.
+    #[serde(default)]
+    pub waited: BTreeMap<String, Duration>,
     /// What had no effect so far: rules that no call met, patterns that never matched, providers and
     /// conditions never used.
     #[serde(default)]
@@ -87,6 +95,11 @@ impl fmt::Display for Summary {
                 write!(f, "  {cell:>width$}")?;
             }
             writeln!(f)?;
+        }
+        let waited = self.waited.iter().filter(|(_, wait)| !wait.is_zero());
+        let waited: Vec<_> = waited.map(|(name, wait)| format!("{name} {wait:.1?}")).collect();
+        if !self.makespan.is_zero() {
+            writeln!(f, "makespan {:.1?}, waited for {}", self.makespan, waited.join(", "))?;
         }
         for unused in &self.no_effect {
             writeln!(f, "no effect: {unused}")?;

@@ -24,9 +24,19 @@ async fn run(quiet: bool) {
 
 /// What a copy of this program prints to standard error while it runs one of the tests below.
 fn said_by(test: &str) -> String {
+    said_with(test, &[])
+}
+
+/// As [`said_by`], with variables of the environment.
+fn said_with(test: &str, envs: &[(&str, &str)]) -> String {
     let this = std::env::current_exe().unwrap();
     let args = ["--ignored", "--exact", test, "--nocapture"];
-    let output = Command::new(this).args(args).env_remove("RUST_LOG").output().unwrap();
+    let output = Command::new(this)
+        .args(args)
+        .env_remove("RUST_LOG")
+        .envs(envs.iter().copied())
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     said
@@ -77,4 +87,23 @@ async fn replaying_without_a_cache_is_an_error() {
         assert_eq!(error.kind(), ErrorKind::Cache);
         assert!(error.to_string().contains("add: there is nothing to replay from"), "{error}");
     }
+}
+
+#[tokio::test]
+#[ignore = "started by the test of its name"]
+async fn unknown_mode() {
+    let builder = Chia::builder(Registry::new().function(&ADD));
+    let error = builder.start().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    eprintln!("{error}");
+}
+
+#[test]
+fn r29_an_unknown_mode_in_the_environment_is_refused_with_the_list_of_modes() {
+    let said = said_with("unknown_mode", &[("CHIA_MODE", "replya")]);
+    for part in ["CHIA_MODE", "replya", "auto", "off", "record", "replay", "refresh"] {
+        assert!(said.contains(part), "{part} is missing: {said}");
+    }
+    let said = said_with("unknown_mode", &[("CHIA_FROM", "(")]);
+    assert!(said.contains("CHIA_FROM"), "{said}");
 }

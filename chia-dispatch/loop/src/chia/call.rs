@@ -5,6 +5,8 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use chia_bypass::{Decision, Gate, Mode, Outcome, Reason, With};
 use chia_config::Location;
@@ -13,7 +15,7 @@ use chia_dispatch::{Error, ErrorKind, Resources, Result, guarded};
 use chia_services::codec::Value;
 use tracing::Instrument;
 
-use super::{Chia, Handle, run};
+use super::{Chia, Dispatched, Handle, run};
 use crate::envelope::{Action, Envelope};
 use crate::failure::next_serial;
 use crate::record::{Entry, Request};
@@ -182,6 +184,7 @@ impl<R: Value> Call<R> {
             Slot::Object(object) => Some(object.clone()),
             Slot::Value(_) => None,
         });
+        let (dispatched, resources) = (SystemTime::now(), options.resources.clone());
         let task = Task {
             entry: function.to_owned(),
             payload,
@@ -190,7 +193,18 @@ impl<R: Value> Call<R> {
             options,
         };
         let object = chia.backend().submit(task).await.map_err(failed)?;
-        Ok(Handle::new(chia, Some(function), object, entry, serial))
+        let function = Some(function);
+        let outcome = OnceLock::new();
+        Ok(Handle::new(Dispatched {
+            chia,
+            function,
+            object,
+            entry,
+            serial,
+            dispatched,
+            resources,
+            outcome,
+        }))
     }
 }
 

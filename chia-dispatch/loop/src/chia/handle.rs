@@ -5,10 +5,10 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use chia_dispatch::backend::ObjectRef;
-use chia_dispatch::{Error, ErrorKind, Result};
+use chia_dispatch::{Error, ErrorKind, Resources, Result};
 use chia_services::codec::{self, Value};
 
 use super::Chia;
@@ -31,27 +31,22 @@ pub struct Handle<T> {
 
 type Waiting<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
-struct Dispatched {
-    chia: Chia,
+/// A call on its way, or a value that was put.
+pub(super) struct Dispatched {
+    pub(super) chia: Chia,
     /// None for a value that was put.
-    function: Option<&'static str>,
-    object: ObjectRef,
-    entry: Entry,
-    serial: u64,
+    pub(super) function: Option<&'static str>,
+    pub(super) object: ObjectRef,
+    pub(super) entry: Entry,
+    pub(super) serial: u64,
+    pub(super) dispatched: SystemTime,
+    pub(super) resources: Resources,
     /// Set once the result was seen; a failed call has none.
-    outcome: OnceLock<Option<Outcome>>,
+    pub(super) outcome: OnceLock<Option<Outcome>>,
 }
 
 impl<T> Handle<T> {
-    pub(super) fn new(
-        chia: Chia,
-        function: Option<&'static str>,
-        object: ObjectRef,
-        entry: Entry,
-        serial: u64,
-    ) -> Self {
-        let outcome = OnceLock::new();
-        let call = Dispatched { chia, function, object, entry, serial, outcome };
+    pub(super) fn new(call: Dispatched) -> Self {
         Self { call: Arc::new(call), waiting: Mutex::default() }
     }
 
@@ -125,6 +120,20 @@ impl<T: Value> Handle<T> {
 }
 
 impl Dispatched {
+    /// A value that was put.
+    pub(super) fn value(chia: Chia, object: ObjectRef) -> Self {
+        Self {
+            chia,
+            function: None,
+            object,
+            entry: Entry::default(),
+            serial: 0,
+            dispatched: SystemTime::UNIX_EPOCH,
+            resources: Resources::none(),
+            outcome: OnceLock::new(),
+        }
+    }
+
     fn about(&self, error: Error) -> Error {
         match self.function {
             Some(function) => error.in_function(function),
@@ -145,6 +154,7 @@ impl Dispatched {
         self.chia.log().end(self.entry, seen.as_ref(), bytes);
         if let (Some(outcome), Some(function)) = (seen, self.function) {
             self.chia.count_outcome(function, outcome);
+            self.chia.count_time(self.dispatched, &self.resources, outcome);
         }
     }
 

@@ -6,29 +6,34 @@ pub(crate) mod current;
 mod handle;
 mod run;
 mod select;
+mod timing;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use chia_bypass::Usage;
 use chia_dispatch::backend::{ActorRef, Backend};
-use chia_dispatch::{Error, ErrorKind, ForeignRunner, Place, Result, TaskContext};
+use chia_dispatch::{Error, ErrorKind, ForeignRunner, Place, Resources, Result, TaskContext};
 use chia_services::codec::Value;
 use chia_services::{CacheClient, FileClient};
 
 pub use call::Call;
 pub use completed::{AsCompleted, Completed, as_completed, wait};
 pub use current::block_on;
+use handle::Dispatched;
 pub use handle::Handle;
 pub(crate) use run::run;
 pub(crate) use select::check_signature;
 
+use timing::Timing;
+
 use crate::outcome::{Outcome, Tally};
 use crate::progress::Progress;
-use crate::record::{CallLog, Entry};
+use crate::record::CallLog;
 use crate::registry::{Arguments, Function, IntoArguments, Registry, Signature, Site};
 use crate::ruleset::Rules;
 use crate::state::ProcessState;
@@ -47,6 +52,7 @@ struct Inner {
     backend: Arc<dyn Backend>,
     rules: RwLock<Arc<Rules>>,
     tallies: Mutex<BTreeMap<String, Tally>>,
+    timing: Mutex<Timing>,
     /// Set inside a task.
     context: Option<TaskContext>,
     cache: Option<CacheClient>,
@@ -100,6 +106,7 @@ impl Chia {
             backend,
             rules: RwLock::new(rules),
             tallies: Mutex::default(),
+            timing: Mutex::default(),
             context,
             cache,
             log,
@@ -143,7 +150,7 @@ impl Chia {
     /// [`ErrorKind::Encode`], a lost backend, or no room for the value.
     pub async fn put<T: Value>(&self, value: &T) -> Result<Handle<T>> {
         let object = self.backend().put(chia_services::encode(value)?).await?;
-        Ok(Handle::new(self.clone(), None, object, Entry::default(), 0))
+        Ok(Handle::new(Dispatched::value(self.clone(), object)))
     }
 
     /// The backend that calls go to.
@@ -182,7 +189,12 @@ impl Chia {
     /// have come back, the calls that those made in turn.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        Summary { functions: self.tallies(), no_effect: self.rules().bypass.unused() }
+        let (makespan, waited) = {
+            let timing = self.0.timing.lock().unwrap_or_else(PoisonError::into_inner);
+            (timing.makespan(), timing.waited())
+        };
+        let no_effect = self.rules().bypass.unused();
+        Summary { functions: self.tallies(), makespan, waited, no_effect }
     }
 
     /// Shows on stderr how the run goes, until the result is dropped: a live line on a terminal, a line
@@ -202,13 +214,24 @@ impl Chia {
     /// cleanly where it lives and dies with this program.
     ///
     /// # Errors
-    /// What could not be ended.
+    /// What could not be ended. [`ErrorKind::Config`] where the loop is strict: what had no effect,
+    /// once all is ended.
     pub async fn shutdown(&self) -> Result<()> {
-        if let (None, Some(record)) = (&self.0.context, self.0.log.record()) {
-            let unused = self.rules().bypass.unused();
-            record.finish(unused.iter().map(ToString::to_string).collect());
+        if self.0.context.is_some() {
+            return self.0.backend.shutdown().await;
         }
-        self.0.backend.shutdown().await
+        let rules = self.rules();
+        let unused: Vec<_> = rules.bypass.unused().iter().map(ToString::to_string).collect();
+        let message = format!("these rules had no effect:\n{}", unused.join("\n"));
+        let without_effect = rules.data.strict && !unused.is_empty();
+        if let Some(record) = self.0.log.record() {
+            record.finish(unused);
+        }
+        self.0.backend.shutdown().await?;
+        match without_effect {
+            true => Err(Error::new(ErrorKind::Config, message)),
+            false => Ok(()),
+        }
     }
 
     /// Inside a task: what runs bodies of other languages, where there is such a thing.
@@ -255,6 +278,11 @@ impl Chia {
             Some(tally) => edit(tally),
             None => edit(tallies.entry(function.to_owned()).or_default()),
         }
+    }
+
+    fn count_time(&self, dispatched: SystemTime, resources: &Resources, outcome: &Outcome) {
+        let mut timing = self.0.timing.lock().unwrap_or_else(PoisonError::into_inner);
+        timing.add(dispatched, resources, outcome);
     }
 
     fn count_outcome(&self, function: &str, outcome: &Outcome) {

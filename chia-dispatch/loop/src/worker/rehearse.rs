@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chia_config::Failures;
 use chia_dispatch::{Error, ErrorKind, Result};
 use chia_services::codec;
 
@@ -18,11 +19,14 @@ impl Running<'_> {
         let Some(rehearsal) = rehearsal.copied() else {
             return Err(Error::new(ErrorKind::Protocol, "the rules rehearse nothing here"));
         };
-        let (produced, recorded) = match self.replay().await {
-            Ok(produced) => {
-                let recorded = produced.saved;
-                (produced, (!recorded.is_zero()).then_some(recorded))
-            }
+        if self.fails(rehearsal.failures()) {
+            let wait = rehearsal.wait(None).unwrap_or_default();
+            tokio::time::sleep(wait).await;
+            let message = "the rehearsal lets this call fail, as `failures` in its rule asks";
+            return Err(Error::new(ErrorKind::TaskFailed, message));
+        }
+        let (produced, recorded) = match self.replay_recorded().await {
+            Ok(replayed) => replayed,
             Err(miss) => (self.nothing(miss)?, None),
         };
         let wait = rehearsal.wait(recorded).ok_or_else(|| {
@@ -36,6 +40,23 @@ impl Running<'_> {
         tokio::time::sleep(wait).await;
         let saved = recorded.unwrap_or_default().saturating_sub(wait);
         Ok(Produced { saved, took: produced.took + wait, ..produced })
+    }
+
+    /// Whether the call is one of those that fail: the same ones in every rehearsal.
+    fn fails(&self, failures: Failures) -> bool {
+        let share = match failures {
+            Failures::None => return false,
+            Failures::Share(share) => share,
+            Failures::Recorded => {
+                self.chia.rules().data.failures.get(self.function).copied().unwrap_or_default()
+            }
+        };
+        let call = match &self.tag {
+            Some(tag) => tag.to_string(),
+            None => self.envelope.serial.to_string(),
+        };
+        let hash = twox_hash::XxHash3_64::oneshot(format!("{}\0{call}", self.function).as_bytes());
+        (hash as f64) < share * u64::MAX as f64
     }
 
     /// The value of a function that returns nothing; the miss for any other.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chia_bypass::Freshness;
@@ -66,6 +66,11 @@ impl Running<'_> {
     /// The cached value; any reason not to have it is a miss (R11, R21). Warns of what a user can
     /// mend: a cache that fails, a value of another type.
     pub(super) async fn replay(&self) -> Result<Produced> {
+        self.replay_recorded().await.map(|(produced, _)| produced)
+    }
+
+    /// As [`replay`](Self::replay), with the compute time of the entry, if it has one.
+    pub(super) async fn replay_recorded(&self) -> Result<(Produced, Option<Duration>)> {
         let start = Instant::now();
         let (Some(tag), Some(cache)) = (self.tag.as_deref(), self.chia.cache()) else {
             return Err(self.miss(&"the call has no tag, or the loop no cache"));
@@ -76,7 +81,7 @@ impl Running<'_> {
         let stale = self.compare(&facts)?;
         let produced = Produced::new(value, Source::Replayed, start.elapsed());
         let saved = facts.compute_time.unwrap_or_default();
-        Ok(Produced { saved, stale, ..produced })
+        Ok((Produced { saved, stale, ..produced }, facts.compute_time))
     }
 
     /// Reads the entry, within the time that the loop allows.

@@ -8,6 +8,7 @@ mod calls;
 mod dead_cache;
 mod door;
 mod files;
+mod forecast_time;
 mod handles;
 mod nested;
 mod overlay;

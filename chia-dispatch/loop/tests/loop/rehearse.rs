@@ -84,3 +84,56 @@ async fn modes_that_run_calls_rehearse_none() {
     handle.get().await.unwrap();
     assert_eq!(handle.outcome().unwrap().source, Source::Ran);
 }
+
+fn succeeds(number: u64) -> Result<u64, String> {
+    if number.is_multiple_of(4) { Err("a real failure".to_owned()) } else { Ok(number) }
+}
+
+static SUCCEEDS: Function<(u64,), u64> = Function::new("succeeds", &succeeds);
+
+/// How many of a hundred rehearsed calls fail, and which.
+async fn failures(rehearse: &str, dir: &Path) -> Vec<u64> {
+    let rules = format!("cache: {{succeeds: true}}\nbypass:\n  succeeds: {rehearse}\n");
+    let config = chia_config::Config::parse(&rules, "rules.yaml", dir).unwrap();
+    let cache = CacheOptions::new("1 MB", dir.join("cache"));
+    let builder = Chia::builder(Registry::new().function(&SUCCEEDS)).config(config).cache(cache);
+    let chia = builder.start().await.unwrap();
+    let mut failed = Vec::new();
+    for number in 0..100 {
+        let entry = chia_cache::NewEntry::new(chia_cache::Origin::Real).function("succeeds");
+        let value = chia_loop::encode(&number).unwrap();
+        let tag = format!("n{number}");
+        let entry = entry.compute_time(Duration::from_micros(10));
+        chia.cache().unwrap().write_bytes(&tag, value, &entry).await.unwrap();
+        match chia.call(&SUCCEEDS, (number,)).tag(tag).await {
+            Ok(value) => assert_eq!(value, number),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::TaskFailed, "{error}");
+                failed.push(number);
+            }
+        }
+    }
+    chia.shutdown().await.unwrap();
+    failed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_of_rehearsed_calls_fails_and_the_same_ones_each_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let share = "{bypass: true, rehearse: {failures: 0.3}}";
+    let first = failures(share, dir.path()).await;
+    assert!((15..=45).contains(&first.len()), "{first:?}");
+    assert_eq!(failures(share, dir.path()).await, first);
+    assert_eq!(failures("{bypass: true, rehearse: true}", dir.path()).await, [0u64; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_share_of_failures_may_be_that_of_the_last_real_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let recorded = "{bypass: true, rehearse: {failures: recorded}}";
+    assert_eq!(failures(recorded, dir.path()).await, [0u64; 0], "no run has run it");
+    let real = failures("{bypass: false}", dir.path()).await;
+    assert_eq!(real.len(), 25);
+    let rehearsed = failures(recorded, dir.path()).await;
+    assert!((10..=42).contains(&rehearsed.len()), "{rehearsed:?}");
+}

@@ -286,6 +286,22 @@ async fn r31_what_had_no_effect_is_in_the_summary() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r31_a_strict_loop_fails_at_its_end_when_a_rule_had_no_effect() {
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = "cache: {sim: true}\nbypass: {sim: {bypass: true, tags: ['s', 'never']}}\n";
+    let strict = || builder_of(&SIM, yaml, dir.path()).strict(true);
+    let chia = replaying(strict()).await;
+    call(&chia, 1, "").await;
+    let error = chia.shutdown().await.unwrap_err();
+    assert_eq!(error.kind(), chia_loop::ErrorKind::Config);
+    assert!(error.to_string().contains("`never`"), "{error}");
+    let chia = replaying(strict()).await;
+    call(&chia, 1, "").await;
+    chia.call(&SIM, (1, "")).tag("never").await.unwrap();
+    chia.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r32_a_forecast_looks_into_the_cache() {
     let dir = tempfile::tempdir().unwrap();
     let chia = start(&SIM, BOTH, dir.path()).await;

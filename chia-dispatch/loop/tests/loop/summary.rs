@@ -45,7 +45,7 @@ async fn the_summary_prints_a_row_a_function_and_serialises() {
     chia.call(&FAIL, ("no",)).await.unwrap_err();
     let summary = chia.summary();
     let table = summary.to_string();
-    assert_eq!(table.lines().count(), 4, "{table}");
+    assert_eq!(table.lines().count(), 5, "{table}");
     let json = serde_json::to_value(&summary).unwrap();
     assert_eq!(json["functions"]["add"]["provided"], 1);
     assert_eq!(json["functions"]["fail"]["failed"], 1);
