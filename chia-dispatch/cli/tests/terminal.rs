@@ -4,6 +4,8 @@
 
 mod common;
 
+use common::state;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -91,6 +93,62 @@ fn r34_tables_fit_the_terminal() {
             assert_eq!(text.contains("program"), columns == 200 && args[0] == "runs", "{text}");
         }
     }
+}
+
+/// A cache with tags that are wider than a narrow terminal, and one value that takes a while to verify.
+fn cache() -> tempfile::TempDir {
+    use chia_cache::{ByteSize, Durability, NewEntry, Options, Origin, Store};
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(ByteSize::new(1 << 30)).durability(Durability::Relaxed);
+    let store = Store::open(dir.path(), options).unwrap();
+    let entry = NewEntry::new(Origin::Real).function("run_verilator_test");
+    for at in 0..150 {
+        store
+            .write(&format!("iteration{at}_{}", "of_a_search_".repeat(at % 9)), "v", &entry)
+            .unwrap();
+    }
+    store.write("large", vec![7; 64 << 20], &entry).unwrap();
+    store.close().unwrap();
+    dir
+}
+
+#[test]
+fn r34_lists_of_entries_fit_the_terminal_and_colours_can_be_off() {
+    let dir = cache();
+    let dir = dir.path().display().to_string();
+    for columns in [80, 200] {
+        for args in [&["ls", "--dir", &dir][..], &["ls", "--sort", "size", "--dir", &dir]] {
+            let (text, status) = Terminal::start(columns, args, &[]).end();
+            assert!(status.success(), "{text}");
+            assert!(text.contains("\x1b[1m"), "no colours: {text}");
+            assert_eq!(text.lines().count(), 152, "{text}");
+            for line in text.lines() {
+                let width = plain(line).trim_end().chars().count();
+                assert!(width <= usize::from(columns), "{width} columns of {columns}: {line}");
+            }
+        }
+        let (text, _) =
+            Terminal::start(columns, &["du", "--dir", &dir], &[("NO_COLOR", "1")]).end();
+        assert!(!text.contains('\x1b') && text.contains("run_verilator_test"), "{text}");
+    }
+}
+
+#[test]
+fn r34_an_interrupted_verify_leaves_the_terminal_and_the_cache_as_they_were() {
+    let dir = cache();
+    let args = ["verify", "--dir", dir.path().to_str().unwrap()];
+    let before = state(dir.path());
+    let mut terminal = Terminal::start(80, &args, &[]);
+    std::thread::sleep(Duration::from_millis(20));
+    terminal.master.write_all(b"\x03").unwrap();
+    let (text, status) = terminal.end();
+    // It may have been done before.
+    assert!(status.signal() == Some(2) || status.success(), "{status:?} {text}");
+    assert_eq!(state(dir.path()).len(), before.len());
+    assert!(state(dir.path()) == before, "verify changed the cache");
+    let (text, status) = Terminal::start(80, &args, &[]).end();
+    assert!(status.success() && text.contains("151 entries"), "{text}");
+    assert!(text.contains("verified "), "no progress is shown: {text}");
 }
 
 #[test]
@@ -218,18 +276,4 @@ fn r34_why_names_what_differed() {
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
     entries.map(|name| name.to_string_lossy().into_owned()).collect()
-}
-
-/// Names, times and bytes of all files.
-fn state(dir: &Path) -> Vec<(String, std::time::SystemTime, Vec<u8>)> {
-    let mut all: Vec<_> = names(dir)
-        .into_iter()
-        .map(|name| {
-            let path = dir.join(&name);
-            let modified = fs::metadata(&path).unwrap().modified().unwrap();
-            (name, modified, fs::read(path).unwrap())
-        })
-        .collect();
-    all.sort();
-    all
 }
