@@ -45,7 +45,7 @@ pub(crate) enum Sort {
     Age,
     /// The last read first.
     Read,
-    /// The dearest first.
+    /// The longest computation first.
     Computed,
 }
 

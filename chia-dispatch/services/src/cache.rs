@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::direct::{self, Door, Request, Secret, Served};
 use super::overlay::OverlayStore;
-use super::{blocking, owner, unknown_method, warnings};
+use super::{blocking, metrics, owner, unknown_method, warnings};
 use crate::message::{pack, unpack};
 
 /// The kind of actor that holds the cache.
@@ -81,6 +81,11 @@ impl CacheInit {
         if let Err(error) = owner::serve(&store) {
             warnings::report(false, || {
                 tracing::warn!(%error, "`chia-cache` cannot change this cache while it is open");
+            });
+        }
+        if let Err(error) = metrics::serve_if_asked(&store) {
+            warnings::report(false, || {
+                tracing::warn!(%error, "the counters of the cache are not served");
             });
         }
         Ok(store)

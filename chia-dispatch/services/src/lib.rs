@@ -6,6 +6,7 @@ pub mod codec;
 mod direct;
 mod files;
 pub mod message;
+mod metrics;
 mod overlay;
 mod owner;
 pub mod warnings;

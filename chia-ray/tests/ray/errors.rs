@@ -26,7 +26,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         trial("errors::a_python_without_ray_is_named", a_python_without_ray_is_named),
         trial("errors::an_unsupported_ray_is_refused", an_unsupported_ray_is_refused),
-        trial("errors::a_machine_without_a_cluster_is_refused", a_machine_without_a_cluster_is_refused),
+        trial(
+            "errors::a_machine_without_a_cluster_is_refused",
+            a_machine_without_a_cluster_is_refused,
+        ),
         trial("errors::auto_takes_the_cluster_of_the_environment", auto_takes_the_environments),
         trial("errors::another_ray_than_the_clusters_is_refused", another_ray_than_the_clusters),
         trial("errors::a_package_of_another_protocol_is_refused", a_package_of_another_protocol),
