@@ -1,6 +1,7 @@
 //! What a call costs on the in-process backend, above a bare `tokio::spawn` of the same closure.
 
 mod backend;
+mod fingerprint;
 mod handle;
 mod memory;
 
@@ -23,6 +24,7 @@ pub fn run(report: &mut Report) -> anyhow::Result<()> {
     let runtime = Runtime::new()?;
     memory::in_child(&runtime)?;
     handle::run(report, &runtime)?;
+    fingerprint::run(report, &runtime)?;
     backend::run(report, &runtime)?;
     memory::run(report)
 }

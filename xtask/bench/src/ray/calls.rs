@@ -13,8 +13,8 @@ use chia_loop::{
 use chia_ray::{RayBackend, RayOptions};
 
 const RULES: &str = "
-cache: {kept: true, kept_blob: true, replayed: true}
-bypass: {provided: true, replayed: true}
+cache: {kept: true, kept_blob: true, replayed: true, checked: true}
+bypass: {provided: true, replayed: true, checked: {bypass: true, check: true}}
 ";
 
 /// What becomes of a call.
@@ -25,6 +25,8 @@ pub(super) enum Way {
     Cached,
     Provided,
     Replayed,
+    /// Replayed, when nothing that is checked differs.
+    Checked,
 }
 
 macro_rules! same {
@@ -32,7 +34,7 @@ macro_rules! same {
         $(static $constant: Function<(u64,), u64> = Function::new($name, &same).cpu(1.0);)*
     };
 }
-same! { PLAIN "plain" KEPT "kept" PROVIDED "provided" REPLAYED "replayed" }
+same! { PLAIN "plain" KEPT "kept" PROVIDED "provided" REPLAYED "replayed" CHECKED "checked" }
 
 fn same(number: u64) -> u64 {
     number
@@ -64,6 +66,7 @@ pub(super) fn registry() -> Registry {
         .function(&KEPT)
         .function(&PROVIDED)
         .function(&REPLAYED)
+        .function(&CHECKED)
         .function(&BLOB)
         .function(&KEPT_BLOB)
         .provider(&FIXED)
@@ -91,8 +94,11 @@ impl Loop {
         chia.set_provider(&PROVIDED, &FIXED)?;
         chia.replay(&REPLAYED)?;
         chia.set_condition(&REPLAYED, &ALWAYS)?;
+        chia.replay(&CHECKED)?;
+        chia.set_condition(&CHECKED, &ALWAYS)?;
         let this = Self { chia, calls: AtomicU64::new(0) };
         this.call(Way::Replayed).await?.get().await?;
+        this.call(Way::Checked).await?.get().await?;
         Ok(this)
     }
 
@@ -139,11 +145,13 @@ impl Loop {
             Way::Cached => &KEPT,
             Way::Provided => &PROVIDED,
             Way::Replayed => &REPLAYED,
+            Way::Checked => &CHECKED,
         };
         let call = self.chia.call(function, (1,));
         match way {
             Way::Untagged => call.dispatch().await,
             Way::Replayed => call.tag("replayed").dispatch().await,
+            Way::Checked => call.tag("checked").dispatch().await,
             _ => call.tag(self.tag()).dispatch().await,
         }
     }

@@ -69,9 +69,12 @@ fn round_trips(
         ours_by(Way::Cached),
         ours_by(Way::Provided),
         ours_by(Way::Replayed),
+        ours_by(Way::Checked),
     ];
     let medians = interleaved_long(&mut sides);
-    let [task, actor, untagged, uncached, cached, provided, replayed] = medians[..] else { return };
+    let [task, actor, untagged, uncached, cached, provided, replayed, checked] = medians[..] else {
+        return;
+    };
     let aimed = |name: &str, ours, reference, at_most| {
         Figure::versus(format!("round trip, {name}"), "ns", ours, reference)
             .aim(Aim::RatioAtMost(at_most))
@@ -94,6 +97,7 @@ fn round_trips(
     report.add(aimed("cached / untagged", cached, untagged, 1.5));
     report.add(Figure::versus("round trip, provider / untagged", "ns", provided, untagged));
     report.add(aimed("replay and condition / untagged", replayed, untagged, 1.7));
+    report.add(aimed("replay with a check / without", checked, replayed, 1.05));
 }
 
 /// Calls a second with many in flight.
