@@ -22,6 +22,7 @@ pub(crate) fn run(flags: &Bench) -> anyhow::Result<()> {
 
 fn needs_ray(rest: &[String]) -> bool {
     let mut groups = rest.iter().filter(|word| !word.starts_with('-')).peekable();
-    let all = groups.peek().is_none() && !rest.iter().any(|word| word == "--help");
+    let all =
+        groups.peek().is_none() && !rest.iter().any(|word| word == "--help" || word == "--list");
     venv::package().is_some() && (all || groups.any(|group| ON_RAY.contains(&group.as_str())))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::cache;
 use crate::dispatch;
+use crate::eviction;
 use crate::python;
 use crate::ray;
 use crate::record;
@@ -18,12 +19,31 @@ pub struct Group {
     pub about: &'static str,
     /// Measures and adds the figures.
     pub run: fn(&mut Report) -> anyhow::Result<()>,
+    /// Runs only when it is named: it takes long or much disk.
+    pub only_by_name: bool,
 }
 
 impl Group {
+    const fn new(
+        name: &'static str,
+        about: &'static str,
+        run: fn(&mut Report) -> anyhow::Result<()>,
+    ) -> Self {
+        Self { name, about, run, only_by_name: false }
+    }
+
+    const fn only_by_name(self) -> Self {
+        Self { only_by_name: true, ..self }
+    }
+
+    /// Whether it runs when these names are asked for; without any, all groups do.
+    pub fn is_wanted(&self, names: &[String]) -> bool {
+        (names.is_empty() && !self.only_by_name) || names.iter().any(|name| self.is_called(name))
+    }
+
     /// Whether it goes by this name, alone or as one of a family: `cache` is all of `cache-…`.
-    pub fn is_called(&self, name: &str) -> bool {
-        self.name == name || self.family() == Some(name)
+    fn is_called(&self, name: &str) -> bool {
+        self.name == name || (self.family() == Some(name) && !self.only_by_name)
     }
 
     fn family(&self) -> Option<&'static str> {
@@ -39,41 +59,24 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// Every group, in the order in which they run.
 pub const GROUPS: &[Group] = &[
-    Group {
-        name: "cache-values",
-        about: "the store, one thread, by size of value",
-        run: cache::values::run,
-    },
-    Group { name: "cache-threads", about: "the store, many threads", run: cache::threads::run },
-    Group {
-        name: "cache-open",
-        about: "the store, opening and first reads",
-        run: cache::open::run,
-    },
-    Group { name: "cache-repair", about: "repairs of the index", run: cache::repair::run },
-    Group {
-        name: "rules",
-        about: "one decision, beside a bare match of the same patterns",
-        run: rules::run,
-    },
-    Group {
-        name: "dispatch",
-        about: "a call on the in-process backend, beside a bare tokio::spawn",
-        run: dispatch::run,
-    },
-    Group {
-        name: "record",
-        about: "the record of a run: what a call costs its caller",
-        run: record::run,
-    },
-    Group {
-        name: "python",
-        about: "the Python front on Ray, beside a bare remote function",
-        run: python::run,
-    },
-    Group {
-        name: "ray",
-        about: "a call on Ray, beside Python's own on the same cluster",
-        run: ray::run,
-    },
+    Group::new("cache-values", "the store, one thread, by size of value", cache::values::run),
+    Group::new("cache-threads", "the store, many threads", cache::threads::run),
+    Group::new("cache-open", "the store, opening and first reads", cache::open::run),
+    Group::new("cache-repair", "repairs of the index", cache::repair::run),
+    Group::new("cache-evict", "writes that evict, few entries and many", cache::evict::run),
+    Group::new("cache-many", "a store of 10,000,000 entries", cache::many::run).only_by_name(),
+    Group::new(
+        "eviction",
+        "compute time saved by each eviction policy, of all compute time",
+        eviction::run,
+    ),
+    Group::new("rules", "one decision, beside a bare match of the same patterns", rules::run),
+    Group::new(
+        "dispatch",
+        "a call on the in-process backend, beside a bare tokio::spawn",
+        dispatch::run,
+    ),
+    Group::new("record", "the record of a run: what a call costs its caller", record::run),
+    Group::new("python", "the Python front on Ray, beside a bare remote function", python::run),
+    Group::new("ray", "a call on Ray, beside Python's own on the same cluster", ray::run),
 ];

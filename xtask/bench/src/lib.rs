@@ -19,6 +19,7 @@
 
 pub mod cache;
 pub mod dispatch;
+pub mod eviction;
 pub mod figure;
 pub mod groups;
 pub mod machine;

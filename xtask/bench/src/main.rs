@@ -17,6 +17,9 @@ struct Flags {
     /// A Markdown section with the facts of this machine, as kept in BENCHMARKS.md.
     #[arg(long)]
     markdown: bool,
+    /// The names of the groups, and what each measures.
+    #[arg(long)]
+    list: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -30,13 +33,25 @@ fn main() -> anyhow::Result<()> {
         (_, true) => Output::Markdown,
         _ => Output::Table,
     };
+    if flags.list {
+        list();
+        return Ok(());
+    }
     let mut report = Report::new(output);
     for group in GROUPS {
-        if flags.groups.is_empty() || flags.groups.iter().any(|name| group.is_called(name)) {
+        if group.is_wanted(&flags.groups) {
             report.begin(group.name, group.about);
             (group.run)(&mut report)?;
         }
     }
     report.finish(&flags.groups);
     Ok(())
+}
+
+#[allow(clippy::print_stdout, reason = "printing is its job")]
+fn list() {
+    for group in GROUPS {
+        let when = if group.only_by_name { " (only when named)" } else { "" };
+        println!("{:<14} {}{when}", group.name, group.about);
+    }
 }

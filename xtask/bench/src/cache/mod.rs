@@ -4,9 +4,11 @@
 //! Limits: writes and renames, synced appends, redb commits, reads with a checksum (`raw`).
 
 mod cacache;
+pub mod evict;
+pub mod many;
 pub mod open;
 mod ours;
-mod place;
+pub(crate) mod place;
 pub mod probe;
 mod python;
 mod raw;

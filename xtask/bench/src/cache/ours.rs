@@ -1,9 +1,9 @@
 //! The store, as a side of a comparison.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use chia_cache::{ByteSize, Codec, Durability, NewEntry, Options, Origin, Store};
+use chia_cache::{ByteSize, Codec, Durability, NewEntry, Options, Origin, Policy, Store};
 
 use super::{Value, keys};
 use crate::timing::Side;
@@ -38,9 +38,16 @@ pub(super) fn write<'a>(store: Store, size: usize) -> Side<'a> {
 }
 
 /// Writes new values under ever new tags into a store that is full: each write evicts.
-pub(super) fn evicting_write<'a>(folder: &Path, size: usize) -> chia_cache::Result<Side<'a>> {
-    let store = open(folder, Durability::Relaxed, keys(size) * (size as u64 + 10))?;
-    let (mut value, mut next, entry) = (Value::new(size), 0, new_entry());
+pub(super) fn evicting_write<'a>(
+    folder: &Path,
+    size: usize,
+    policy: Policy,
+) -> chia_cache::Result<Side<'a>> {
+    let budget = ByteSize::new(keys(size) * (size as u64 + 10));
+    let options = Options::new(budget).durability(Durability::Relaxed).policy(policy);
+    let store = Store::open(folder, options)?;
+    let (mut value, mut next) = (Value::new(size), 0);
+    let entry = new_entry().compute_time(Duration::from_secs(1));
     let mut write = move |times: u64| {
         let start = Instant::now();
         for _ in 0..times {

@@ -10,7 +10,7 @@ pub(super) fn target() -> PathBuf {
 }
 
 /// A new directory that is removed when dropped.
-pub(super) fn folder() -> anyhow::Result<tempfile::TempDir> {
+pub(crate) fn folder() -> anyhow::Result<tempfile::TempDir> {
     std::fs::create_dir_all(target())?;
     tempfile::Builder::new()
         .prefix("bench-cache-")

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chia_cache::Durability;
+use chia_cache::{Durability, Policy};
 
 use super::cacache::Peer;
 use super::python::Python;
@@ -68,7 +68,8 @@ fn evicting_write(
         Against::peer("plain files", python.side("plain", "evict", size)),
     ];
     let case = format!("evicting write {}, relaxed", human_size(size));
-    race(report, &case, ours::evicting_write(&folder.join("evicting"), size)?, others);
+    let ours = ours::evicting_write(&folder.join("evicting"), size, Policy::Lru)?;
+    race(report, &case, ours, others);
     Ok(())
 }
 
