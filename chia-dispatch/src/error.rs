@@ -53,7 +53,7 @@ pub enum ErrorKind {
     Config,
     /// The cache could not be started or did not answer.
     Cache,
-    /// A replay was told to fail when its value is not in the cache.
+    /// A replay that may not run found no value in the cache.
     ReplayMiss,
     /// The peer broke the protocol.
     Protocol,

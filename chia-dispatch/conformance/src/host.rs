@@ -68,7 +68,7 @@ impl Host for KitHost {
     }
 }
 
-/// Remembers what it is told, and runs scripts.
+/// Remembers the texts of its calls, and runs scripts.
 struct KitActor {
     /// Kept for its scripts; a host need not.
     context: Option<TaskContext>,
@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
     }
 
     /// A blocking body that asks now and then whether it was cancelled. It says itself that it began,
-    /// since before that it could be dropped without being told; and that it was told, since nobody
+    /// since before that it could be dropped without a notice; and that it was notified, since nobody
     /// may be there any more to say it in its place.
     async fn spin_until_cancelled(&self, label: &str) -> Result<()> {
         let context = self.context.clone();

@@ -97,7 +97,7 @@ macro_rules! conformance_cases {
                 a_task_runs_once Wide Nothing,
                 a_task_knows_its_place Wide Nothing,
                 a_result_is_fetched_by_many Small Nothing,
-                readiness_is_told Small Nothing,
+                readiness_is_reported Small Nothing,
                 ten_thousand_are_in_flight Wide Nothing,
                 a_shared_blob_arrives Wide Nothing,
             }
@@ -155,8 +155,8 @@ macro_rules! conformance_cases {
                 a_queued_task_never_runs Small Nothing,
                 a_task_without_its_arguments_never_runs Small Nothing,
                 a_running_async_body_is_dropped Small Nothing,
-                a_running_blocking_body_is_told Small Nothing,
-                awaiters_are_told_at_once Small Nothing,
+                a_running_blocking_body_is_notified Small Nothing,
+                awaiters_are_notified_at_once Small Nothing,
                 a_finished_task_keeps_its_result Small Nothing,
                 cancelling_gives_back_what_was_held Small Nothing,
                 dependants_of_a_cancelled_task_fail Small Nothing,
@@ -219,10 +219,10 @@ macro_rules! conformance_cases {
                 a_child_is_cancelled_inside Small Nothing,
             }
             shutdown {
-                waiters_are_told Small Nothing,
+                waiters_are_notified Small Nothing,
                 what_runs_is_ended Small Nothing,
-                a_blocking_body_is_told Small Nothing,
-                later_calls_are_told Small Nothing,
+                a_blocking_body_is_notified Small Nothing,
+                later_calls_are_refused Small Nothing,
                 results_are_gone Small Nothing,
                 a_stubborn_body_is_not_waited_for Small Nothing,
             }

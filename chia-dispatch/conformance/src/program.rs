@@ -22,7 +22,7 @@ async fn step(board: SocketAddr, label: String) -> Result<String> {
 pub(super) static STEP: Function<Args, String> =
     Function::new("kit_step", &step).cpu(0.0).resources(&[(FAR, 1.0)]);
 
-/// Calls the step from inside, as deep as it is told.
+/// Calls the step from inside, `depth` calls deep.
 async fn outer(board: SocketAddr, label: String, depth: u32) -> Result<String> {
     let chia = here()?;
     if depth == 0 {

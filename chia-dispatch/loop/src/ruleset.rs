@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use chia_dispatch::backend::Shared;
 use chia_dispatch::{Error, ErrorKind, Result};
-use chia_services::CacheSite;
+use chia_services::CacheLocation;
 
 use crate::record::RunRecord;
 
@@ -36,7 +36,7 @@ pub(crate) struct RulesData {
     pub(crate) config: Arc<Config>,
     pub(crate) replacements: BTreeMap<String, Replacement>,
     pub(crate) conditions: BTreeMap<String, Selected>,
-    pub(crate) cache: Option<CacheSite>,
+    pub(crate) cache: Option<CacheLocation>,
     /// The name of the file server actor.
     pub(crate) files: Option<String>,
     pub(crate) write_timeout: Duration,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chia_dispatch::backend::Shared;
 use chia_dispatch::{Error, ErrorKind, Result};
-use chia_services::{CacheLine, Door};
+use chia_services::{CacheEndpoint, DirectClient};
 use lru::LruCache;
 
 use crate::breaker::Breaker;
@@ -14,13 +14,13 @@ use crate::ruleset::Rules;
 /// Rules of this many loops stay compiled in one process.
 const RULES_KEPT: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
 
-/// The ways to this many caches stay open in one process.
-const LINES_KEPT: NonZeroUsize = NonZeroUsize::new(8).expect("8 is not zero");
+/// Direct clients of this many caches stay open in one process.
+const CLIENTS_KEPT: NonZeroUsize = NonZeroUsize::new(8).expect("8 is not zero");
 
 /// Compiled rules, connections to caches, and the breaker, shared by driver and worker of one process.
 pub(crate) struct ProcessState {
     rules: Mutex<LruCache<u128, Arc<Rules>>>,
-    lines: Mutex<LruCache<Door, Arc<CacheLine>>>,
+    clients: Mutex<LruCache<CacheEndpoint, Arc<DirectClient>>>,
     pub(crate) breaker: Breaker,
 }
 
@@ -28,7 +28,7 @@ impl Default for ProcessState {
     fn default() -> Self {
         Self {
             rules: Mutex::new(LruCache::new(RULES_KEPT)),
-            lines: Mutex::new(LruCache::new(LINES_KEPT)),
+            clients: Mutex::new(LruCache::new(CLIENTS_KEPT)),
             breaker: Breaker::default(),
         }
     }
@@ -49,11 +49,11 @@ impl ProcessState {
         Ok(rules)
     }
 
-    /// The way through a cache's door, with its connections.
-    pub(crate) fn line(&self, door: Door) -> Arc<CacheLine> {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = door.clone();
-        Arc::clone(lines.get_or_insert(key, || Arc::new(CacheLine::new(Some(door)))))
+    /// The client of a cache's endpoint, with its connections.
+    pub(crate) fn direct_client(&self, endpoint: CacheEndpoint) -> Arc<DirectClient> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = endpoint.clone();
+        Arc::clone(clients.get_or_insert(key, || Arc::new(DirectClient::new(Some(endpoint)))))
     }
 
     /// Saves the compiling where driver and worker are one process.

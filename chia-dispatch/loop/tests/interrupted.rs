@@ -32,7 +32,7 @@ fn example(name: &str) -> Command {
     Command::new(target.join("debug/examples").join(name))
 }
 
-/// Runs an example until it has told `steps` steps, then SIGKILLs it. The steps that it told.
+/// Runs an example until it has printed `steps` steps, then SIGKILLs it. Returns the steps that it printed.
 fn run_and_kill(name: &str, cache: &Path, steps: usize) -> Vec<String> {
     let mut child = example(name)
         .args(["--json", "--cache-dir"])
@@ -41,8 +41,8 @@ fn run_and_kill(name: &str, cache: &Path, steps: usize) -> Vec<String> {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the example starts");
-    let told = child.stderr.take().expect("stderr is a pipe");
-    let seen = BufReader::new(told).lines().map_while(Result::ok).take(steps).collect();
+    let output = child.stderr.take().expect("stderr is a pipe");
+    let seen = BufReader::new(output).lines().map_while(Result::ok).take(steps).collect();
     child.kill().expect("SIGKILL");
     child.wait().expect("the child is ours");
     seen
@@ -64,7 +64,7 @@ fn stored(cache: &Path) -> BTreeSet<String> {
     store.keys().expect("keys").into_iter().collect()
 }
 
-/// The tag of a told step: `iter0_call0 ran`, `round 0: build_x ran`.
+/// The tag of a printed step: `iter0_call0 ran`, `round 0: build_x ran`.
 fn tag(step: &str) -> &str {
     let words = step.rsplit_once(' ').map_or(step, |(words, _)| words);
     words.rsplit_once(": ").map_or(words, |(_, tag)| tag)

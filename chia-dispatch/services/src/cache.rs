@@ -14,7 +14,7 @@ use chia_cache::{ByteSize, Durability, Options, Policy, Store};
 use chia_dispatch::{Actor, Error, ErrorKind, Result, TaskContext};
 use serde::{Deserialize, Serialize};
 
-use super::direct::{self, Door, Request, Secret, Served};
+use super::direct::{self, CacheEndpoint, Request, Secret, Served};
 use super::overlay::OverlayStore;
 use super::{blocking, metrics, owner, unknown_method, warnings};
 use crate::message::{pack, unpack};
@@ -22,7 +22,7 @@ use crate::message::{pack, unpack};
 /// The kind of actor that holds the cache.
 pub const CACHE_KIND: &str = "chia.cache";
 
-/// Calls that the cache takes at once; and so many requests at its door.
+/// The calls that the cache takes at once, and the direct requests that it serves at once.
 pub(super) const CONCURRENCY: u32 = 32;
 
 /// What the cache actor is opened with, and what an attaching loop asks of a living one.
@@ -103,16 +103,16 @@ pub fn open_cache(init: Bytes, _context: TaskContext) -> Result<Box<dyn Actor>> 
 /// Serves a store that is open already, for hosts that use it in other ways as well.
 #[must_use]
 pub fn serve_cache(store: Store) -> Box<dyn Actor> {
-    Box::new(CacheActor { store: Some(OverlayStore::new(store)), entrance: None })
+    Box::new(CacheActor { store: Some(OverlayStore::new(store)), endpoint: None })
 }
 
-/// As [`serve_cache`], with a [`Door`] on an address of this machine, which is opened when somebody
-/// asks for it. The secret must be random; it is told to whoever may call the actor.
+/// As [`serve_cache`], with a [`CacheEndpoint`] on an address of this machine, opened at the first
+/// request for it. The secret must be random; every caller of the actor gets it.
 #[must_use]
 pub fn serve_cache_at(store: Store, host: IpAddr, secret: Secret) -> Box<dyn Actor> {
-    let entrance = Entrance { host, secret, door: OnceLock::new() };
+    let lazy = LazyEndpoint { host, secret, endpoint: OnceLock::new() };
     let store = Some(OverlayStore::new(store));
-    Box::new(CacheActor { store, entrance: Some(entrance.into()) })
+    Box::new(CacheActor { store, endpoint: Some(lazy.into()) })
 }
 
 /// Closing a store writes what is pending, so the last one is dropped off the runtime's threads.
@@ -130,19 +130,19 @@ impl Drop for CacheActor {
 struct CacheActor {
     /// Set until the actor is dropped.
     store: Option<OverlayStore>,
-    entrance: Option<Arc<Entrance>>,
+    endpoint: Option<Arc<LazyEndpoint>>,
 }
 
-/// Where the door is, or will be.
-struct Entrance {
+/// The endpoint, which is opened at its first use.
+struct LazyEndpoint {
     host: IpAddr,
     secret: Secret,
-    door: OnceLock<Option<Door>>,
+    endpoint: OnceLock<Option<CacheEndpoint>>,
 }
 
-impl Entrance {
-    /// The door, opened now if it never was. Without one everybody takes the way through the backend.
-    fn door(&self, store: &OverlayStore) -> Option<&Door> {
+impl LazyEndpoint {
+    /// The endpoint, opened now if it never was. Without one all requests go through the backend.
+    fn endpoint(&self, store: &OverlayStore) -> Option<&CacheEndpoint> {
         let open = || {
             let opened = direct::open(Served::Open(store.clone()), self.host, self.secret);
             opened
@@ -154,7 +154,7 @@ impl Entrance {
                 })
                 .ok()
         };
-        self.door.get_or_init(open).as_ref()
+        self.endpoint.get_or_init(open).as_ref()
     }
 }
 
@@ -163,16 +163,16 @@ impl Actor for CacheActor {
     async fn call(&self, method: &str, payload: Bytes, args: Vec<Bytes>) -> Result<Bytes> {
         let closed = || Error::new(ErrorKind::Cache, "the cache is being closed");
         let store = self.store.clone().ok_or_else(closed)?;
-        let entrance = self.entrance.clone();
-        let door = move |store: &OverlayStore| {
-            Door::to_answer(entrance.as_deref().and_then(|entrance| entrance.door(store)))
+        let lazy = self.endpoint.clone();
+        let endpoint = move |store: &OverlayStore| {
+            CacheEndpoint::to_answer(lazy.as_deref().and_then(|lazy| lazy.endpoint(store)))
         };
         match method {
             "size_bytes" => pack(&store.own().size_bytes(), &[]),
             "attach" => {
-                blocking(move || attach(&store, &payload).and_then(|()| door(&store))).await
+                blocking(move || attach(&store, &payload).and_then(|()| endpoint(&store))).await
             }
-            "door" => blocking(move || door(&store)).await,
+            "endpoint" => blocking(move || endpoint(&store)).await,
             "write" | "read" | "replay" | "has" | "manage" => {
                 blocking(move || respond(&store, &payload, args.into_iter().next())).await
             }

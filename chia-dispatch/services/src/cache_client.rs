@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::cache::CONCURRENCY;
-use super::direct::{Answer, CacheLine, Door, Request};
+use super::direct::{Answer, CacheEndpoint, DirectClient, Request};
 use super::{CACHE_KIND, CacheInit, blocking};
 use crate::codec::{self, Value};
 use crate::message::{pack, unpack};
@@ -27,12 +27,12 @@ const CACHE_NAME: &str = "chia.cache";
 /// Values up to this size travel inside the request.
 const INLINE: usize = 64 * 1024;
 
-/// After this time without an answer at the cache's door the way through the backend is tried, unless
-/// who asks has less.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A direct request waits this long for its answer, unless its caller has less time. Then it is made again
+/// through the backend.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Who was served already waits no longer than this for the next request's door.
-const DOOR: Duration = Duration::from_secs(1);
+/// A request that already has its answer waits at most this long for the new endpoint.
+const ENDPOINT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Which cache a loop starts or attaches to.
 ///
@@ -187,24 +187,24 @@ pub struct CacheEntry<T> {
 
 /// Where a loop's cache is, as it travels with the rules.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct CacheSite {
+pub struct CacheLocation {
     pub(super) name: String,
-    /// The door that the actor told when the loop started, packed as it was told.
-    pub(super) door: Bytes,
+    /// The endpoint that the actor reported when the loop started, as it was packed.
+    pub(super) endpoint: Bytes,
 }
 
-impl CacheSite {
-    /// The door, if the cache has one.
+impl CacheLocation {
+    /// The endpoint, if the cache has one.
     #[must_use]
-    pub fn door(&self) -> Option<Door> {
-        Door::from_answer(&self.door).ok().flatten()
+    pub fn endpoint(&self) -> Option<CacheEndpoint> {
+        CacheEndpoint::from_answer(&self.endpoint).ok().flatten()
     }
 }
 
-impl fmt::Debug for CacheSite {
+impl fmt::Debug for CacheLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The packed door holds the secret.
-        write!(f, "CacheSite({}, {:?})", self.name, self.door())
+        // The packed endpoint holds the secret.
+        write!(f, "CacheLocation({}, {:?})", self.name, self.endpoint())
     }
 }
 
@@ -216,8 +216,8 @@ pub struct CacheClient {
     backend: Arc<dyn Backend>,
     name: Arc<str>,
     actor: Arc<Mutex<Option<ActorRef>>>,
-    line: Option<Arc<CacheLine>>,
-    patience: Duration,
+    direct: Option<Arc<DirectClient>>,
+    timeout: Duration,
 }
 
 impl CacheClient {
@@ -227,20 +227,24 @@ impl CacheClient {
     /// # Errors
     /// [`ErrorKind::Cache`] with what stands in the way.
     pub async fn start(backend: Arc<dyn Backend>, options: CacheOptions) -> Result<Self> {
-        let (client, site) = Self::attach(backend, options).await?;
-        let line = site.door().map(|door| Arc::new(CacheLine::new(Some(door))));
-        Ok(Self { line, ..client })
+        let (client, location) = Self::attach(backend, options).await?;
+        let direct =
+            location.endpoint().map(|endpoint| Arc::new(DirectClient::new(Some(endpoint))));
+        Ok(Self { direct, ..client })
     }
 
     /// Starts or attaches, for a loop whose rules tell workers where the cache is.
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub async fn settle(backend: Arc<dyn Backend>, options: CacheOptions) -> Result<CacheSite> {
-        Self::attach(backend, options).await.map(|(_, site)| site)
+    pub async fn settle(backend: Arc<dyn Backend>, options: CacheOptions) -> Result<CacheLocation> {
+        Self::attach(backend, options).await.map(|(_, location)| location)
     }
 
-    async fn attach(backend: Arc<dyn Backend>, options: CacheOptions) -> Result<(Self, CacheSite)> {
+    async fn attach(
+        backend: Arc<dyn Backend>,
+        options: CacheOptions,
+    ) -> Result<(Self, CacheLocation)> {
         let (init, base) = options.init()?;
         let base = base.map_or_else(Vec::new, |base| base.into_os_string().into_vec());
         let request = pack(&init, &base)?;
@@ -259,28 +263,28 @@ impl CacheClient {
         };
         let actor = Arc::new(Mutex::new(Some(backend.actor(spec).await?)));
         let name = CACHE_NAME.into();
-        let client = Self { backend, name, actor, line: None, patience: PATIENCE };
-        let door = client.call("attach", request, Vec::new()).await?;
-        Ok((client, CacheSite { name: CACHE_NAME.to_owned(), door }))
+        let client = Self { backend, name, actor, direct: None, timeout: TIMEOUT };
+        let endpoint = client.call("attach", request, Vec::new()).await?;
+        Ok((client, CacheLocation { name: CACHE_NAME.to_owned(), endpoint }))
     }
 
-    /// The cache of a loop, whether or not it is alive now. `line` is the way through the site's door,
-    /// if it has one.
+    /// The cache of a loop, whether or not it is alive now. `direct` is the client of the
+    /// location's endpoint, if it has one.
     #[must_use]
     pub fn reach(
         backend: Arc<dyn Backend>,
-        site: &CacheSite,
-        line: Option<Arc<CacheLine>>,
+        location: &CacheLocation,
+        direct: Option<Arc<DirectClient>>,
     ) -> Self {
-        let name = site.name.as_str().into();
-        Self { backend, name, actor: Arc::default(), line, patience: PATIENCE }
+        let name = location.name.as_str().into();
+        Self { backend, name, actor: Arc::default(), direct, timeout: TIMEOUT }
     }
 
-    /// The same cache for who gives up after `patience`: so the thread at a silent door ends by then,
-    /// and the door counts as lost.
+    /// The same cache for a caller that gives up after `timeout`: the thread of a direct request ends by then,
+    /// and the endpoint counts as lost.
     #[must_use]
-    pub fn within(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+    pub fn within(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     /// The name of the cache's actor.
@@ -406,14 +410,15 @@ impl CacheClient {
 
     /// Asks the cache directly. Without a direct way, or an answer on it, asks through the backend.
     async fn request(&self, request: Request<'static>, value: Bytes) -> Result<(Answer, Bytes)> {
-        let Some(line) = &self.line else { return self.through_backend(&request, value).await };
+        let Some(direct) = &self.direct else { return self.through_backend(&request, value).await };
         let request = Arc::new(request);
-        if line.is_open() {
-            let (way, request, value) = (Arc::clone(line), Arc::clone(&request), value.clone());
-            let patience = self.patience;
+        if direct.is_open() {
+            let (client, request, value) =
+                (Arc::clone(direct), Arc::clone(&request), value.clone());
+            let timeout = self.timeout;
             let asked = blocking(move || {
                 let length = value.len() as u64;
-                Ok(way.ask(&request, (length, &|to| to.write_all(&value)), patience))
+                Ok(client.ask(&request, (length, &|to| to.write_all(&value)), timeout))
             });
             match asked.await? {
                 Ok(answer) => return Ok(answer),
@@ -421,12 +426,17 @@ impl CacheClient {
             }
         }
         let answer = self.through_backend(&request, value).await?;
-        if line.wants_door() {
+        if direct.take_reconnect_slot() {
             // The next request is served either way.
-            let told =
-                tokio::time::timeout(DOOR, self.call("door", Bytes::new(), Vec::new())).await;
-            let door = told.ok().and_then(|told| Door::from_answer(&told.ok()?).ok()?);
-            line.learn(door);
+            let reported = tokio::time::timeout(
+                ENDPOINT_TIMEOUT,
+                self.call("endpoint", Bytes::new(), Vec::new()),
+            )
+            .await;
+            let endpoint = reported
+                .ok()
+                .and_then(|reported| CacheEndpoint::from_answer(&reported.ok()?).ok()?);
+            direct.set_endpoint(endpoint);
         }
         Ok(answer)
     }

@@ -12,9 +12,9 @@ mod owner;
 pub mod warnings;
 
 pub use cache::{CACHE_KIND, CacheInit, open_cache, serve_cache, serve_cache_at};
-pub use cache_client::{CacheClient, CacheEntry, CacheOptions, CacheSite};
+pub use cache_client::{CacheClient, CacheEntry, CacheLocation, CacheOptions};
 pub use codec::{Blob, Value, decode, encode};
-pub use direct::{CacheLine, Door, Secret};
+pub use direct::{CacheEndpoint, DirectClient, Secret};
 pub use files::{FILES_KIND, FileClient, FileServerStats, FilesInit, open_files, serve_files};
 pub use owner::{OwnerClient, OwnerError};
 

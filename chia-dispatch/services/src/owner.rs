@@ -16,7 +16,7 @@ use std::time::Duration;
 use chia_cache::{ByteSize, NewEntry, Stats, Store, Written};
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use crate::direct::{self, Answer, CacheLine, Door, Request, Secret, Served};
+use crate::direct::{self, Answer, CacheEndpoint, DirectClient, Request, Secret, Served};
 
 /// The first line of the file.
 const FORMAT: &str = "chia-cache endpoint 1";
@@ -48,7 +48,7 @@ pub(crate) fn serve(store: &Store) -> io::Result<()> {
 }
 
 /// Reads what [`serve`] wrote.
-fn read(dir: &Path) -> io::Result<Door> {
+fn read(dir: &Path) -> io::Result<CacheEndpoint> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidData, "its endpoint file is damaged");
     let text = fs::read_to_string(path(dir))?;
     let mut lines = text.lines();
@@ -62,12 +62,12 @@ fn read(dir: &Path) -> io::Result<Door> {
         let pair = digits.get(2 * at..2 * at + 2).ok_or_else(invalid)?;
         *byte = u8::from_str_radix(pair, 16).map_err(|_| invalid())?;
     }
-    Ok(Door::new(address, secret))
+    Ok(CacheEndpoint::new(address, secret))
 }
 
 /// A connection to the process that owns a cache. Its operations block for a minute at most.
 #[derive(Debug)]
-pub struct OwnerClient(CacheLine);
+pub struct OwnerClient(DirectClient);
 
 /// Why the owner of a cache did not do what it was asked.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl OwnerClient {
     /// [`Unreachable`](OwnerError::Unreachable): there is no owner, or none that can be asked.
     pub fn connect(dir: &Path) -> Result<Self, OwnerError> {
         let endpoint = read(dir).map_err(OwnerError::Unreachable)?;
-        let client = Self(CacheLine::new(Some(endpoint)));
+        let client = Self(DirectClient::new(Some(endpoint)));
         client.stats().map(|_| client)
     }
 

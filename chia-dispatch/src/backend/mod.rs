@@ -54,7 +54,7 @@ use crate::error::Result;
 ///
 /// # Cancellation
 /// * [`cancel`](Self::cancel) of a queued task means it never runs. A running asynchronous body is
-///   dropped at its next await point; a blocking one is told through
+///   dropped at its next await point; a blocking one is notified through
 ///   [`TaskContext::is_cancelled`](crate::TaskContext::is_cancelled) and its result is discarded.
 ///   Awaiters get [`Cancelled`](crate::ErrorKind::Cancelled) without waiting for the body to notice.
 ///   Cancelling what has finished does nothing.
@@ -79,11 +79,11 @@ use crate::error::Result;
 ///   specification as often as [`ActorSpec::restarts`] allows.
 ///
 /// # Shutdown
-/// * [`shutdown`](Self::shutdown) ends what runs; whoever waits gets
+/// * [`shutdown`](Self::shutdown) ends what runs; all waiters get
 ///   [`ShutDown`](crate::ErrorKind::ShutDown), as does every later call, a [`get`](Self::get) of what
 ///   was there before as well. It may be called twice.
 /// * Bodies end as with a cancellation: an asynchronous one is dropped at its next await point, a
-///   blocking one is told. One that does not notice is not waited for without end.
+///   blocking one is notified. One that does not notice is not waited for without end.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chia_services::{CacheLine, Door};
+use chia_services::CacheEndpoint;
 use pyo3::prelude::*;
 
 use crate::entry::unpack_entry;
@@ -18,7 +18,7 @@ use crate::{error, facts};
 /// does not answer in time: then there is the way through the actor.
 #[pyclass(frozen, module = "chia_ray._native")]
 pub(crate) struct DirectClient {
-    inner: CacheLine,
+    inner: chia_services::DirectClient,
 }
 
 #[pymethods]
@@ -26,7 +26,7 @@ impl DirectClient {
     /// The way to the endpoint that the actor answered with.
     #[new]
     fn open(endpoint: &[u8]) -> PyResult<Self> {
-        Ok(Self { inner: CacheLine::new(read_endpoint(endpoint)?) })
+        Ok(Self { inner: chia_services::DirectClient::new(read_endpoint(endpoint)?) })
     }
 
     /// Whether there is an endpoint, as far as is known.
@@ -36,12 +36,12 @@ impl DirectClient {
 
     /// Whether it is time to ask the actor for its endpoint.
     fn wants_endpoint(&self) -> bool {
-        self.inner.wants_door()
+        self.inner.take_reconnect_slot()
     }
 
     /// Takes the endpoint that the actor named.
     fn learn(&self, endpoint: &[u8]) -> PyResult<()> {
-        self.inner.learn(read_endpoint(endpoint)?);
+        self.inner.set_endpoint(read_endpoint(endpoint)?);
         Ok(())
     }
 
@@ -95,7 +95,11 @@ impl DirectClient {
         &self,
         py: Python<'_>,
         timeout: f64,
-        step: impl FnOnce(&CacheLine, Duration) -> io::Result<chia_dispatch::Result<R>> + Send,
+        step: impl FnOnce(
+            &chia_services::DirectClient,
+            Duration,
+        ) -> io::Result<chia_dispatch::Result<R>>
+        + Send,
     ) -> PyResult<R> {
         let timeout = Duration::try_from_secs_f64(timeout).unwrap_or_default();
         let answer = py.detach(|| step(&self.inner, timeout))?;
@@ -103,7 +107,7 @@ impl DirectClient {
     }
 }
 
-fn read_endpoint(answer: &[u8]) -> PyResult<Option<Door>> {
-    let endpoint = Door::from_answer(&Bytes::copy_from_slice(answer));
+fn read_endpoint(answer: &[u8]) -> PyResult<Option<CacheEndpoint>> {
+    let endpoint = CacheEndpoint::from_answer(&Bytes::copy_from_slice(answer));
     endpoint.map_err(|cause| error::dispatch(&cause))
 }

@@ -72,7 +72,7 @@ pub(crate) async fn a_killed_actor_frees_its_name(case: &Case) {
     assert_eq!(
         case.remembered(&second).await,
         "",
-        "a new actor remembers what the killed one was told"
+        "a new actor remembers the calls of the killed one"
     );
     assert_eq!(case.board.count("made"), 2);
     assert_eq!(

@@ -78,7 +78,7 @@ pub(crate) async fn ordered_calls_keep_their_order(case: &Case) {
     }
 }
 
-/// An ordered actor runs one call at a time, whoever calls.
+/// An ordered actor runs one call at a time, for all callers together.
 pub(crate) async fn ordered_calls_never_overlap(case: &Case) {
     let actor = case.actor(case.script().actor("kit-ordered")).await;
     visits(case, &actor, 12, 1).await;

@@ -14,7 +14,7 @@ pub(crate) async fn a_queued_task_never_runs(case: &Case) {
     let watch = case.watch(&queued);
     case.cancel(&queued).await;
     case.error(&queued, ErrorKind::Cancelled).await;
-    let early = case.watched(watch).await.expect_err("who waited before is told as well");
+    let early = case.watched(watch).await.expect_err("earlier waiters are notified as well");
     assert_eq!(early.kind(), ErrorKind::Cancelled);
     case.open("open");
     case.value(&holder).await;
@@ -48,27 +48,27 @@ pub(crate) async fn a_running_async_body_is_dropped(case: &Case) {
     case.assert_never("went on", "a cancelled body went on");
 }
 
-/// A running blocking body is told, and may return early.
-pub(crate) async fn a_running_blocking_body_is_told(case: &Case) {
-    let spin = Step::SpinUntilCancelled("told".to_owned());
+/// A running blocking body is notified, and may return early.
+pub(crate) async fn a_running_blocking_body_is_notified(case: &Case) {
+    let spin = Step::SpinUntilCancelled("notified".to_owned());
     let task = case.run(case.script().then(spin).emit("early"), cpu(1.0)).await;
     case.reached("running").await;
-    case.assert_never("told", "a task was told that nobody cancelled");
+    case.assert_never("notified", "a task that nobody cancelled was notified");
     case.cancel(&task).await;
     case.error(&task, ErrorKind::Cancelled).await;
-    case.reached("told").await;
+    case.reached("notified").await;
     let after = case.run(case.script().emit("after"), cpu(1.0)).await;
     assert_eq!(case.text(&after).await, "after");
 }
 
-/// Awaiters are told without waiting for the body to notice, and its result is discarded.
-pub(crate) async fn awaiters_are_told_at_once(case: &Case) {
+/// Awaiters are notified without waiting for the body to notice, and its result is discarded.
+pub(crate) async fn awaiters_are_notified_at_once(case: &Case) {
     let blocking = Step::BlockUntilOpen("stubborn".to_owned());
     let task = case.run(case.script().then(blocking).emit("too late"), nothing()).await;
     case.reached("stubborn").await;
     let watch = case.watch(&task);
     case.cancel(&task).await;
-    let early = case.watched(watch).await.expect_err("a waiter is told");
+    let early = case.watched(watch).await.expect_err("a waiter is notified");
     assert_eq!(early.kind(), ErrorKind::Cancelled);
     case.error(&task, ErrorKind::Cancelled).await;
     case.open("stubborn");

@@ -125,8 +125,8 @@ async fn visits(case: &Case, tasks: usize, demand: &Resources, limit: usize) {
 }
 
 /// Keeps so many tasks of a demand alive, a new one handed in before the oldest may end, and expects
-/// the victim to run before thirty have passed.
-async fn starve(case: &Case, (stream, alive): (&Resources, usize), victim: &Resources) {
+/// the other task to run before thirty have passed.
+async fn starve(case: &Case, (stream, alive): (&Resources, usize), starved: &Resources) {
     let crowd =
         |number: usize| case.run(case.script().wait(format!("crowd {number}")), stream.clone());
     let mut tasks: Vec<ObjectRef> = Vec::new();
@@ -134,7 +134,7 @@ async fn starve(case: &Case, (stream, alive): (&Resources, usize), victim: &Reso
         tasks.push(crowd(number).await);
     }
     case.reached("crowd 0").await;
-    let victim = case.run(case.script().mark("victim"), victim.clone()).await;
+    let starved = case.run(case.script().mark("starved"), starved.clone()).await;
     for oldest in 0..30 {
         tasks.push(crowd(oldest + alive).await);
         // Lets an unfair backend show itself; a fair one loses only the time.
@@ -143,13 +143,13 @@ async fn starve(case: &Case, (stream, alive): (&Resources, usize), victim: &Reso
         let _ = tokio::time::timeout(moment, case.reached(&newest)).await;
         case.open(&format!("crowd {oldest}"));
         case.value(&tasks[oldest]).await;
-        if case.board.count("victim") > 0 {
+        if case.board.count("starved") > 0 {
             break;
         }
     }
-    assert!(case.board.count("victim") > 0, "thirty later tasks went before one that waited");
+    assert!(case.board.count("starved") > 0, "thirty later tasks went before one that waited");
     (0..tasks.len()).for_each(|number| case.open(&format!("crowd {number}")));
-    case.value(&victim).await;
+    case.value(&starved).await;
     for task in &tasks {
         case.value(task).await;
     }

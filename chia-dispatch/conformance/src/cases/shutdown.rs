@@ -16,8 +16,8 @@ async fn assert_shut_down(case: &Case, what: &str, call: impl Future<Output = Re
     assert_eq!(kind, Some(ErrorKind::ShutDown), "{what} after shutdown");
 }
 
-/// Whoever waits gets `ShutDown`: for a running task, a queued one, and one without its arguments.
-pub(crate) async fn waiters_are_told(case: &Case) {
+/// Every waiter gets `ShutDown`: for a running task, a queued one, and one without its arguments.
+pub(crate) async fn waiters_are_notified(case: &Case) {
     let running = case.run(case.script().wait("running"), cpu(1.0)).await;
     case.reached("running").await;
     let queued = case.run(case.script().mark("ran"), cpu(1.0)).await;
@@ -26,7 +26,7 @@ pub(crate) async fn waiters_are_told(case: &Case) {
     case.fence().await;
     shut_down(case).await;
     for watch in watches {
-        let error = case.watched(watch).await.expect_err("a waiter is told");
+        let error = case.watched(watch).await.expect_err("a waiter is notified");
         assert_eq!(error.kind(), ErrorKind::ShutDown, "{error}");
     }
     case.assert_never("ran", "a queued task ran at the shutdown");
@@ -46,18 +46,18 @@ pub(crate) async fn what_runs_is_ended(case: &Case) {
     case.assert_never("went on", "a task went on after the shutdown");
 }
 
-/// A blocking body is told, as if it was cancelled.
-pub(crate) async fn a_blocking_body_is_told(case: &Case) {
-    let spin = Step::SpinUntilCancelled("told".to_owned());
+/// A blocking body is notified, as if it was cancelled.
+pub(crate) async fn a_blocking_body_is_notified(case: &Case) {
+    let spin = Step::SpinUntilCancelled("notified".to_owned());
     let task = case.run(case.script().then(spin), nothing()).await;
     case.reached("running").await;
     shut_down(case).await;
-    case.reached("told").await;
+    case.reached("notified").await;
     drop(task);
 }
 
 /// Every later call gets `ShutDown`, and shutting down again is no error.
-pub(crate) async fn later_calls_are_told(case: &Case) {
+pub(crate) async fn later_calls_are_refused(case: &Case) {
     let task = case.run(case.script().wait("running"), nothing()).await;
     let actor = case.actor(case.script().actor("kit-actor")).await;
     case.reached("running").await;
@@ -98,7 +98,7 @@ pub(crate) async fn results_are_gone(case: &Case) {
     assert_shut_down(case, "nodes", async { backend.nodes().await.map(drop) }).await;
 }
 
-/// A blocking body that does not notice holds the shutdown up no longer than the backend's patience.
+/// A blocking body that does not notice holds the shutdown up no longer than the backend's grace period.
 pub(crate) async fn a_stubborn_body_is_not_waited_for(case: &Case) {
     let stubborn = Step::BlockUntilOpen("stubborn".to_owned());
     let task = case.run(case.script().then(stubborn), nothing()).await;

@@ -66,7 +66,7 @@ pub(crate) async fn a_task_runs_once(case: &Case) {
     }
 }
 
-/// A task is told its node, what it holds, and that this is its first attempt.
+/// A task knows its node, what it holds, and that this is its first attempt.
 pub(crate) async fn a_task_knows_its_place(case: &Case) {
     let demand = cpu(1.0).plus(&slots(0.5));
     let task = case.run(case.script().then(Step::EmitPlace), demand.clone()).await;
@@ -92,7 +92,7 @@ pub(crate) async fn a_result_is_fetched_by_many(case: &Case) {
 }
 
 /// `is_ready` tells whether `get` would return without waiting.
-pub(crate) async fn readiness_is_told(case: &Case) {
+pub(crate) async fn readiness_is_reported(case: &Case) {
     let task = case.run(case.script().wait("open").emit("value"), cpu(1.0)).await;
     case.reached("open").await;
     assert!(!case.ready(&task).await, "a running task's result is ready");

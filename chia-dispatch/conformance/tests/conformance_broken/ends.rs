@@ -122,7 +122,7 @@ impl Fault for CancelsWithADroppedGet {
     }
 }
 
-/// Forgets whoever waits.
+/// Forgets the waiters.
 #[derive(Default)]
 pub(crate) struct ShutdownForgetsWaiters;
 
@@ -151,10 +151,10 @@ impl Fault for ShutdownTwiceFails {
 
 /// Refuses calls and lets everything run on.
 #[derive(Default)]
-pub(crate) struct ShutdownOnlyShutsTheDoor;
+pub(crate) struct ShutdownOnlyRefusesCalls;
 
 #[async_trait]
-impl Fault for ShutdownOnlyShutsTheDoor {
+impl Fault for ShutdownOnlyRefusesCalls {
     async fn shutdown(&self, _: &Inner) -> Result<()> {
         Ok(())
     }

@@ -110,7 +110,7 @@ faults! {
     get_consumes: tasks::GetConsumes
         => "tasks::a_result_is_fetched_by_many", Fails("fetched before");
     all_is_ready: tasks::AllIsReady
-        => "tasks::readiness_is_told", Fails("a running task's result is ready");
+        => "tasks::readiness_is_reported", Fails("a running task's result is ready");
     has_a_short_queue: tasks::HasAShortQueue
         => "tasks::ten_thousand_are_in_flight", Fails("the queue is full");
     shares_the_first_blob: tasks::SharesTheFirstBlob
@@ -170,11 +170,11 @@ faults! {
     cancel_gives_nothing_back: ends::CancelsOnlyTheWait
         => "cancellation::cancelling_gives_back_what_was_held", Hangs("round 1");
     cancel_waits_for_the_body: ends::CancelWaitsForTheBody
-        => "cancellation::awaiters_are_told_at_once", Hangs("an earlier get");
+        => "cancellation::awaiters_are_notified_at_once", Hangs("an earlier get");
     cancel_takes_the_result: ends::CancelTakesTheResult
         => "cancellation::a_finished_task_keeps_its_result", Fails("cancelled");
     never_tells_the_body: ends::NeverTellsTheBody
-        => "cancellation::a_running_blocking_body_is_told", Hangs("told");
+        => "cancellation::a_running_blocking_body_is_notified", Hangs("notified");
     gives_away_at_once: ends::GivesAwayAtOnce
         => "cancellation::a_body_that_goes_on_keeps_what_it_holds", Fails("that still runs");
     cancels_no_queued_call: ends::CancelsOnlyTheWait
@@ -186,10 +186,10 @@ faults! {
     cancels_with_a_dropped_get: ends::CancelsWithADroppedGet
         => "drops::a_dropped_get_is_harmless", Fails("result was there");
     shutdown_forgets_waiters: ends::ShutdownForgetsWaiters
-        => "shutdown::waiters_are_told", Hangs("an earlier get");
+        => "shutdown::waiters_are_notified", Hangs("an earlier get");
     shutdown_twice_fails: ends::ShutdownTwiceFails
-        => "shutdown::later_calls_are_told", Fails("shut down already");
-    shutdown_only_shuts_the_door: ends::ShutdownOnlyShutsTheDoor
+        => "shutdown::later_calls_are_refused", Fails("shut down already");
+    shutdown_only_refuses_calls: ends::ShutdownOnlyRefusesCalls
         => "shutdown::what_runs_is_ended", Hangs("gone task");
     serves_old_results: ends::ServesOldResults
         => "shutdown::results_are_gone", Fails("get of a result after shutdown");

@@ -105,7 +105,7 @@ async fn r22_one_of_a_ring_is_reported_and_the_others_go_on() {
     assert!(results[0].is_ok(), "the youngest fails");
 }
 
-/// Whoever works, however long, may end the wait of others.
+/// A task that works, however long, may end the wait of others.
 #[tokio::test(start_paused = true)]
 async fn r22_a_slow_holder_is_no_deadlock() {
     let programs = Programs::new();

@@ -159,15 +159,15 @@ async fn try_all(
     let mut measurements = Vec::new();
     for (variant, built, measured) in under_way {
         built.get().await?;
-        progress.step(&told(round, "build", variant, &built));
+        progress.step(&step_line(round, "build", variant, &built));
         measurements.push((variant, measured.get().await?));
-        progress.step(&told(round, "measure", variant, &measured));
+        progress.step(&step_line(round, "measure", variant, &measured));
     }
     progress.finish();
     Ok(measurements)
 }
 
-fn told<T>(round: usize, step: &str, variant: Variant, handle: &Handle<T>) -> String {
+fn step_line<T>(round: usize, step: &str, variant: Variant, handle: &Handle<T>) -> String {
     let how = handle.outcome().map_or("unknown", |outcome| outcome.source.as_str());
     format!("round {round}: {step}_{variant} {how}")
 }

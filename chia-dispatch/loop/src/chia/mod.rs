@@ -96,9 +96,9 @@ impl Chia {
         log: CallLog,
     ) -> Self {
         state.learn(&rules);
-        let cache = rules.data.cache.as_ref().map(|site| {
-            let line = site.door().map(|door| state.line(door));
-            CacheClient::reach(Arc::clone(&backend), site, line)
+        let cache = rules.data.cache.as_ref().map(|location| {
+            let direct = location.endpoint().map(|endpoint| state.direct_client(endpoint));
+            CacheClient::reach(Arc::clone(&backend), location, direct)
         });
         Self(Arc::new(Inner {
             registry,
@@ -259,7 +259,7 @@ impl Chia {
         self.lock_tallies().clone()
     }
 
-    /// What a provider or condition of a call is told.
+    /// The context of a call, for its provider or condition.
     pub(crate) fn site(&self, function: &str, tag: Option<&str>, capture: &Bytes) -> Site {
         let rules = self.rules();
         let rule = rules.data.config.bypass(function);

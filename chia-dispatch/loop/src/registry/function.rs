@@ -13,7 +13,7 @@ use super::worth::KeepIf;
 /// result `R`, its body, and what it holds while it runs.
 ///
 /// Declared once, usually as a `static`, and used as a typed token everywhere else. It holds one
-/// `cpu` unless told otherwise, as on Ray.
+/// `cpu` unless declared otherwise, as on Ray.
 ///
 /// ```
 /// use chia_loop::Function;

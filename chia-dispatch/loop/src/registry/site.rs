@@ -1,4 +1,4 @@
-//! What a provider or a condition is told about the call it stands in for.
+//! What a provider or a condition learns of the call that it stands in for.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

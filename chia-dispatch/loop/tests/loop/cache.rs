@@ -81,7 +81,7 @@ async fn r11_a_kept_value_of_another_type_is_a_miss() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r11_a_replay_can_be_told_to_fail_on_a_miss() {
+async fn r11_a_replay_can_fail_on_a_miss() {
     let dir = tempfile::tempdir().unwrap();
     let chia = cached(RULES, dir.path()).await;
     chia.replay_or_fail(&FRESH).unwrap();

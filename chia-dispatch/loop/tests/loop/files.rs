@@ -26,7 +26,7 @@ async fn r07_a_missing_or_binary_file_is_an_error_that_names_it() {
     let error = chia.call(&TEXT, ()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DataFile);
     assert!(error.message().contains("recorded.md"), "{error}");
-    assert!(std::error::Error::source(&error).is_some(), "the cause is told too");
+    assert!(std::error::Error::source(&error).is_some(), "the cause is reported too");
     std::fs::write(dir.path().join("recorded.md"), [0xff]).unwrap();
     let error = chia.call(&TEXT, ()).await.unwrap_err();
     assert!(
@@ -36,7 +36,7 @@ async fn r07_a_missing_or_binary_file_is_an_error_that_names_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r07_a_function_of_another_type_is_told_to_register_a_provider() {
+async fn r07_a_function_of_another_type_needs_a_provider() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("recorded.md"), "3").unwrap();
     let chia = with_rules(RULES, dir.path()).start().await.unwrap();

@@ -6,7 +6,7 @@ mod bypass;
 mod cache;
 mod calls;
 mod dead_cache;
-mod door;
+mod direct;
 mod files;
 mod forecast_time;
 mod handles;

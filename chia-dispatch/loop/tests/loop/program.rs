@@ -25,7 +25,7 @@ pub(crate) static DESCRIBE: Function<(i64,), String> = Function::new("describe",
 
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
-/// Another number at every run: a replayed result is told from a computed one.
+/// Another number at every run: a replayed result differs from a computed one.
 async fn fresh(offset: u64) -> u64 {
     offset + RUNS.fetch_add(1, Ordering::Relaxed)
 }

@@ -9,7 +9,7 @@ use chia_loop::{CacheOptions, CacheWrite, Chia, ChiaBuilder, Error, Function, Re
 
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
-/// Another number at every run: a replayed result is told from a computed one.
+/// Another number at every run: a replayed result differs from a computed one.
 fn sim(seed: u64, note: String) -> u64 {
     drop(note);
     seed * 1_000_000 + RUNS.fetch_add(1, Ordering::Relaxed)

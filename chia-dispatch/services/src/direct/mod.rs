@@ -1,9 +1,9 @@
 //! The direct way to a cache: a socket of the process that holds it.
 //!
 //! An actor call of an engine may cost as much as the task that makes it. So the cache's actor also
-//! opens a [`Door`], and tells it to whoever starts or attaches to the cache; from there it travels
-//! with the rules. Reading, writing and looking go through the door; all else, and these too while the
-//! door cannot be reached, are calls of the actor.
+//! opens a [`CacheEndpoint`] and reports it to each loop that starts or attaches to the cache; from there it
+//! travels with the rules. `write`, `read`, `replay` and `has` use it; all other operations, and these too
+//! while it cannot be reached, are calls of the actor.
 //!
 //! ```text
 //! greeting = 16 bytes, the one half of the secret | in return the other half
@@ -12,8 +12,8 @@
 //! A request and its answer are a [message](crate::message) each, one after the other; a connection
 //! serves one request at a time. The actor's calls of the same name take and give the same messages.
 
-mod line;
-mod serve;
+mod client;
+mod server;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -24,12 +24,12 @@ use chia_cache::{ByteSize, Facts, NewEntry, Stats, Written};
 use chia_dispatch::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-pub use line::CacheLine;
-pub(super) use serve::{Served, open, respond};
+pub use client::DirectClient;
+pub(super) use server::{Served, open, respond};
 
 use crate::message::{pack, unpack};
 
-/// What proves both sides to each other: whoever has it may read and write the cache.
+/// What proves both sides to each other: a process that has it may read and write the cache.
 pub type Secret = [u8; 32];
 
 /// Half of a [`Secret`], each side's part of the greeting.
@@ -40,23 +40,23 @@ const BUFFER: usize = 64 * 1024;
 
 /// Where a cache can be reached directly.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Door {
+pub struct CacheEndpoint {
     address: SocketAddr,
     secret: Secret,
 }
 
-impl Door {
-    /// What the actor answers to those who ask for its door; `None` where it has none.
-    pub(super) fn to_answer(door: Option<&Self>) -> Result<bytes::Bytes> {
-        pack(&door, &[])
+impl CacheEndpoint {
+    /// The actor's answer to a request for its endpoint; `None` where it has none.
+    pub(super) fn to_answer(endpoint: Option<&Self>) -> Result<bytes::Bytes> {
+        pack(&endpoint, &[])
     }
 
-    /// The door that a cache's actor answered with, if it has one.
+    /// The endpoint that a cache's actor answered with, if it has one.
     ///
     /// # Errors
     /// [`ErrorKind::Protocol`](chia_dispatch::ErrorKind::Protocol) when that cannot be read.
     pub fn from_answer(answer: &bytes::Bytes) -> Result<Option<Self>> {
-        unpack(answer).map(|(door, _)| door)
+        unpack(answer).map(|(endpoint, _)| endpoint)
     }
 
     pub(super) fn new(address: SocketAddr, secret: Secret) -> Self {
@@ -71,15 +71,15 @@ impl Door {
         &self.secret
     }
 
-    /// What who enters says, and what the cache says in return.
+    /// The client's greeting, and the server's reply.
     fn halves(&self) -> (&[u8], &[u8]) {
         self.secret.split_at(HALF)
     }
 }
 
-impl fmt::Debug for Door {
+impl fmt::Debug for CacheEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Door({})", self.address)
+        write!(f, "CacheEndpoint({})", self.address)
     }
 }
 

@@ -127,4 +127,4 @@ def _brought(content: bytes) -> tuple[BypassState, _native.Rules, Site | None]:
     if cache is None:
         return state, compiled, None
     seconds = timeout["secs"] + timeout["nanos"] / 1e9
-    return state, compiled, Site(cache["name"], OWN, seconds, bytes(cache["door"]))
+    return state, compiled, Site(cache["name"], OWN, seconds, bytes(cache["endpoint"]))

@@ -22,13 +22,13 @@ def store(tmp_path: Path) -> _native.Store:
 
 @pytest.fixture
 def client(store: _native.Store) -> _native.DirectClient:
-    return _native.DirectClient(store.actor("127.0.0.1", SECRET).call("door", b""))
+    return _native.DirectClient(store.actor("127.0.0.1", SECRET).call("endpoint", b""))
 
 
 @pytest.fixture
 def silent(store: _native.Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[_native.DirectClient]:
     """A client of a port where nobody answers: the last bytes of an answer are port and secret."""
-    endpoint = store.actor("127.0.0.1", SECRET).call("door", b"")
+    endpoint = store.actor("127.0.0.1", SECRET).call("endpoint", b"")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         varint = bytes([port & 127 | 128, port >> 7 & 127 | 128, port >> 14])

@@ -92,7 +92,7 @@ def test_r21_a_node_without_an_ip_address_has_a_cache_without_an_endpoint(tmp_pa
     store = open_store(tmp_path)
     with pytest.warns(UserWarning, match="`head.local` is no IP address"):
         actor = store.actor("head.local", bytes(32))
-    assert actor.call("door", b"")[12:] == b"\0"
+    assert actor.call("endpoint", b"")[12:] == b"\0"
 
 
 def test_r25_calls_of_a_store_overlap(tmp_path: Path) -> None:

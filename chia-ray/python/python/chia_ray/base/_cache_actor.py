@@ -47,7 +47,7 @@ class CacheActor:
     def endpoint(self) -> bytes:
         """Where the cache can be reached directly, and by whom: for ``_native.DirectClient``."""
         self.ready()
-        return self._served.call("door", b"")
+        return self._served.call("endpoint", b"")
 
     def call(self, call: bytes, *args: bytes) -> bytes:
         """Runs a method for a loop in Rust."""

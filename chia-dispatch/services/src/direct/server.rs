@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{Answer, BUFFER, Door, Exactly, HALF, Request, Secret, check_half};
+use super::{Answer, BUFFER, CacheEndpoint, Exactly, HALF, Request, Secret, check_half};
 use crate::cache::CONCURRENCY;
 use crate::message::{HEAD, encode_head, parse_header, parse_lengths};
 use crate::overlay::OverlayStore;
@@ -62,14 +62,14 @@ impl Served {
 }
 
 /// Opens an endpoint of a store.
-pub(crate) fn open(store: Served, host: IpAddr, secret: Secret) -> io::Result<Door> {
+pub(crate) fn open(store: Served, host: IpAddr, secret: Secret) -> io::Result<CacheEndpoint> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .thread_name("chia-cache-io")
         .max_blocking_threads(CONCURRENCY as usize)
         .build()?;
     let listener = runtime.block_on(TcpListener::bind(SocketAddr::new(host, 0)))?;
-    let endpoint = Door { address: listener.local_addr()?, secret };
+    let endpoint = CacheEndpoint { address: listener.local_addr()?, secret };
     let server = Arc::new(Server {
         store,
         endpoint: endpoint.clone(),
@@ -90,7 +90,7 @@ fn max_connections() -> usize {
 
 struct Server {
     store: Served,
-    endpoint: Door,
+    endpoint: CacheEndpoint,
     /// Bounds the requests that are served at once, as the actor's calls are bounded: each may hold
     /// a value and keep the disk busy.
     permits: Arc<Semaphore>,

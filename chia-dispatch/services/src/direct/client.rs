@@ -1,4 +1,4 @@
-//! The side of those who use the cache: connections that are kept for the next request.
+//! The client's side: idle connections wait for the next request.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,17 +11,17 @@ use bytes::Bytes;
 use chia_cache::{Facts, NewEntry, Written};
 use chia_dispatch::Result;
 
-use super::{Answer, BUFFER, Door, Exactly, Request, check_greeting, greet};
+use super::{Answer, BUFFER, CacheEndpoint, Exactly, Request, check_greeting, greet};
 use crate::message::{read_head, write_head};
 
-/// A door that is there opens within this time, greeting included.
+/// The time-out of a new connection, greeting included.
 const CONNECT: Duration = Duration::from_secs(1);
-/// How long a lost door is left alone once the actor was asked for it: twice as long each time, where
-/// something stands in the way for good.
-const AGAIN: Duration = Duration::from_secs(10);
-const AGAIN_MAX: Duration = Duration::from_secs(600);
-/// So many connections are kept.
-const KEPT: usize = 8;
+/// The pause between two requests for the endpoint from the actor. It doubles each time the endpoint that
+/// the actor reports cannot be reached.
+const RECONNECT_DELAY: Duration = Duration::from_secs(10);
+const RECONNECT_DELAY_MAX: Duration = Duration::from_secs(600);
+/// The most idle connections.
+const MAX_IDLE: usize = 8;
 
 /// What a request may send along: its length, and who writes it.
 pub(crate) type Value<'a> = (u64, &'a dyn Fn(&mut dyn Write) -> io::Result<()>);
@@ -30,54 +30,59 @@ const NO_VALUE: Value<'static> = (0, &|_| Ok(()));
 
 /// The direct way to a cache, for all threads of a process.
 ///
-/// Its operations block for `patience` at most. The outer error is one of the way, and the request
+/// Its operations block for `timeout` at most. The outer error is one of the connection: the request
 /// may take the other way then, through the backend: repeating a request does no harm. The inner
 /// error is the cache's own.
-pub struct CacheLine {
+pub struct DirectClient {
     state: Mutex<State>,
 }
 
 struct State {
     /// `None` when it was lost.
-    door: Option<Door>,
-    kept: Vec<Talk>,
-    ask_again: Instant,
+    endpoint: Option<CacheEndpoint>,
+    idle: Vec<Connection>,
+    reconnect_at: Instant,
     pause: Duration,
 }
 
-impl CacheLine {
-    /// The way through a door. Nothing is connected before something is asked.
+impl DirectClient {
+    /// A client of an endpoint. It connects at its first request.
     #[must_use]
-    pub fn new(door: Option<Door>) -> Self {
-        let state = State { door, kept: Vec::new(), ask_again: Instant::now(), pause: AGAIN };
+    pub fn new(endpoint: Option<CacheEndpoint>) -> Self {
+        let state = State {
+            endpoint,
+            idle: Vec::new(),
+            reconnect_at: Instant::now(),
+            pause: RECONNECT_DELAY,
+        };
         Self { state: Mutex::new(state) }
     }
 
-    /// Whether there is a door, as far as is known.
+    /// Whether an endpoint is known.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.lock().door.is_some()
+        self.lock().endpoint.is_some()
     }
 
-    /// Whether it is time to ask the cache's actor for its door: it was lost, and this was not true a
-    /// moment ago.
+    /// Whether the endpoint is lost and it is time to request it from the cache's actor. Returns true at most
+    /// once per delay: it records the attempt.
     #[must_use]
-    pub fn wants_door(&self) -> bool {
+    pub fn take_reconnect_slot(&self) -> bool {
         let mut state = self.lock();
-        let wants = state.door.is_none() && Instant::now() >= state.ask_again;
+        let wants = state.endpoint.is_none() && Instant::now() >= state.reconnect_at;
         if wants {
-            state.ask_again = Instant::now() + state.pause;
-            state.pause = AGAIN_MAX.min(2 * state.pause);
+            state.reconnect_at = Instant::now() + state.pause;
+            state.pause = RECONNECT_DELAY_MAX.min(2 * state.pause);
         }
         wants
     }
 
-    /// Takes the door that the actor told.
-    pub fn learn(&self, door: Option<Door>) {
-        self.lock().door = door;
+    /// Sets the endpoint that the actor reported.
+    pub fn set_endpoint(&self, endpoint: Option<CacheEndpoint>) {
+        self.lock().endpoint = endpoint;
     }
 
-    /// Keeps a value of `length` bytes under a tag. `value` writes it, twice if a connection is lost.
+    /// Writes a value of `length` bytes under a tag. `value` writes it, twice if a connection is lost.
     ///
     /// # Errors
     /// The cache cannot be reached, or does not answer in time.
@@ -87,23 +92,19 @@ impl CacheLine {
         length: u64,
         value: &dyn Fn(&mut dyn Write) -> io::Result<()>,
         entry: NewEntry,
-        patience: Duration,
+        timeout: Duration,
     ) -> io::Result<Result<Written>> {
         let request = Request::Write { tag: Cow::Borrowed(tag), entry };
-        Ok(self.ask(&request, (length, value), patience)?.0.written())
+        Ok(self.ask(&request, (length, value), timeout)?.0.written())
     }
 
     /// The value under a tag with its facts, if there is one. It counts as used.
     ///
     /// # Errors
     /// As [`write`](Self::write).
-    pub fn read(
-        &self,
-        tag: &str,
-        patience: Duration,
-    ) -> io::Result<Result<Option<(Bytes, Facts)>>> {
+    pub fn read(&self, tag: &str, timeout: Duration) -> io::Result<Result<Option<(Bytes, Facts)>>> {
         let request = Request::Read { tag: Cow::Borrowed(tag) };
-        let (answer, value) = self.ask(&request, NO_VALUE, patience)?;
+        let (answer, value) = self.ask(&request, NO_VALUE, timeout)?;
         Ok(answer.found().map(|found| found.ok().map(|facts| (value, facts))))
     }
 
@@ -115,10 +116,10 @@ impl CacheLine {
         &self,
         tag: &str,
         function: &str,
-        patience: Duration,
+        timeout: Duration,
     ) -> io::Result<Result<Result<(Bytes, Facts), String>>> {
         let request = Request::Replay { tag: Cow::Borrowed(tag), function: function.into() };
-        let (answer, value) = self.ask(&request, NO_VALUE, patience)?;
+        let (answer, value) = self.ask(&request, NO_VALUE, timeout)?;
         Ok(answer.found().map(|found| found.map(|facts| (value, facts))))
     }
 
@@ -126,9 +127,9 @@ impl CacheLine {
     ///
     /// # Errors
     /// As [`write`](Self::write).
-    pub fn has(&self, tag: &str, patience: Duration) -> io::Result<Result<bool>> {
+    pub fn has(&self, tag: &str, timeout: Duration) -> io::Result<Result<bool>> {
         let request = Request::Has { tag: Cow::Borrowed(tag) };
-        Ok(self.ask(&request, NO_VALUE, patience)?.0.has())
+        Ok(self.ask(&request, NO_VALUE, timeout)?.0.has())
     }
 
     /// Makes a request with a value. The cache's answer may have a value, too.
@@ -136,48 +137,49 @@ impl CacheLine {
         &self,
         request: &Request<'_>,
         value: Value<'_>,
-        patience: Duration,
+        timeout: Duration,
     ) -> io::Result<(Answer, Bytes)> {
-        let deadline = Instant::now() + patience;
-        let lost = || io::Error::new(io::ErrorKind::NotConnected, "the cache's door is not known");
-        let door = self.lock().door.clone().ok_or_else(lost)?;
-        let kept = self.lock().kept.pop();
-        // One that was kept may have ended meanwhile: then a fresh one is tried.
-        if let Some(mut talk) = kept
-            && let Ok(answered) = talk.ask(request, value, deadline)
+        let deadline = Instant::now() + timeout;
+        let lost =
+            || io::Error::new(io::ErrorKind::NotConnected, "no endpoint of the cache is known");
+        let endpoint = self.lock().endpoint.clone().ok_or_else(lost)?;
+        let idle = self.lock().idle.pop();
+        // An idle connection may have ended meanwhile. Then a new one is tried.
+        if let Some(mut connection) = idle
+            && let Ok(answered) = connection.ask(request, value, deadline)
         {
-            self.keep(&door, talk);
+            self.keep(&endpoint, connection);
             return Ok(answered);
         }
-        let fresh = Talk::begin(&door, deadline).and_then(|mut talk| {
-            let answered = talk.ask(request, value, deadline)?;
-            Ok((talk, answered))
+        let fresh = Connection::begin(&endpoint, deadline).and_then(|mut connection| {
+            let answered = connection.ask(request, value, deadline)?;
+            Ok((connection, answered))
         });
         match fresh {
-            Ok((talk, answered)) => {
-                self.keep(&door, talk);
+            Ok((connection, answered)) => {
+                self.keep(&endpoint, connection);
                 Ok(answered)
             }
             Err(error) => {
-                self.lose(&door);
+                self.lose(&endpoint);
                 Err(error)
             }
         }
     }
 
-    fn keep(&self, door: &Door, talk: Talk) {
+    fn keep(&self, endpoint: &CacheEndpoint, connection: Connection) {
         let mut state = self.lock();
-        state.pause = AGAIN;
-        if state.door.as_ref() == Some(door) && state.kept.len() < KEPT {
-            state.kept.push(talk);
+        state.pause = RECONNECT_DELAY;
+        if state.endpoint.as_ref() == Some(endpoint) && state.idle.len() < MAX_IDLE {
+            state.idle.push(connection);
         }
     }
 
-    fn lose(&self, door: &Door) {
+    fn lose(&self, endpoint: &CacheEndpoint) {
         let mut state = self.lock();
-        if state.door.as_ref() == Some(door) {
-            state.door = None;
-            state.kept.clear();
+        if state.endpoint.as_ref() == Some(endpoint) {
+            state.endpoint = None;
+            state.idle.clear();
         }
     }
 
@@ -186,23 +188,23 @@ impl CacheLine {
     }
 }
 
-impl fmt::Debug for CacheLine {
+impl fmt::Debug for DirectClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CacheLine({:?})", self.lock().door)
+        write!(f, "DirectClient({:?})", self.lock().endpoint)
     }
 }
 
 /// One connection, which has been let in.
-struct Talk(BufReader<Timed>);
+struct Connection(BufReader<Timed>);
 
-impl Talk {
-    fn begin(door: &Door, deadline: Instant) -> io::Result<Self> {
-        // Half of a short patience, so that the other way can be tried in the rest.
+impl Connection {
+    fn begin(endpoint: &CacheEndpoint, deadline: Instant) -> io::Result<Self> {
+        // Half of a short time-out, so that the backend can be tried in the rest.
         let soon = Instant::now() + CONNECT.min(left(deadline)? / 2);
-        let stream = TcpStream::connect_timeout(&door.address, left(soon)?)?;
+        let stream = TcpStream::connect_timeout(&endpoint.address, left(soon)?)?;
         stream.set_nodelay(true)?;
         let mut timed = Timed { stream, deadline: soon };
-        let (ours, theirs) = door.halves();
+        let (ours, theirs) = endpoint.halves();
         greet(&mut timed, ours)?;
         check_greeting(&mut timed, theirs)?;
         Ok(Self(BufReader::new(timed)))

@@ -1,4 +1,4 @@
-//! A cache with a door: it is asked there, and through the backend where that is not possible.
+//! A cache with an endpoint: requests go there, and through the backend where that is not possible.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -22,7 +22,7 @@ const RULES: &str = "cache: {fresh: true}\nbypass: {fresh: {bypass: true, tags: 
 /// The calls that came through the backend.
 type Calls = Arc<Mutex<Vec<String>>>;
 
-/// A cache with a door that notes its calls, may answer an attaching loop something else, and may
+/// A cache with an endpoint that records its calls, may answer an attaching loop something else, and may
 /// never answer one method.
 struct Noted {
     cache: Box<dyn Actor>,
@@ -43,7 +43,7 @@ impl Actor for Noted {
     }
 }
 
-/// A loop whose cache has a door.
+/// A loop whose cache has an endpoint.
 async fn start(dir: &Path, attached: Option<Bytes>, unanswered: &'static str) -> (Chia, Calls) {
     let calls = Calls::default();
     let noted = Arc::clone(&calls);
@@ -89,7 +89,7 @@ async fn settled(chia: &Chia, tag: &str) -> (u64, Source, CacheWrite) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r21_writes_reads_and_looks_go_through_the_door() {
+async fn r21_writes_reads_and_looks_are_direct() {
     let dir = tempfile::tempdir().unwrap();
     let (chia, calls) = start(dir.path(), None, "").await;
     let (value, source, write) = settled(&chia, "again1").await;
@@ -105,32 +105,36 @@ async fn r21_writes_reads_and_looks_go_through_the_door() {
     assert_eq!(cache.keys().await.unwrap(), ["again1"], "it is one store");
 }
 
-/// What an attaching loop is told of a door.
-fn told(listener: &TcpListener) -> Bytes {
+/// The answer to an attaching loop.
+fn answer(listener: &TcpListener) -> Bytes {
     let address = listener.local_addr().unwrap();
     message::pack(&Some((address, [7_u8; 32])), &[]).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r21_a_door_that_is_gone_or_silent_is_found_again_and_no_call_suffers() {
+async fn r21_an_endpoint_that_is_gone_or_silent_is_found_again_and_no_call_suffers() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let gone = told(&TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    for door in [gone, told(&silent)] {
+    let gone = answer(&TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    for endpoint in [gone, answer(&silent)] {
         let dir = tempfile::tempdir().unwrap();
-        let (chia, calls) = start(dir.path(), Some(door), "").await;
+        let (chia, calls) = start(dir.path(), Some(endpoint), "").await;
         for tag in ["a", "b", "c"] {
             assert_eq!(settled(&chia, tag).await.2, CacheWrite::Stored, "{tag}");
         }
         assert!(chia.cache().unwrap().has("c").await.unwrap());
-        assert_eq!(*calls.lock().unwrap(), ["attach", "write", "door"], "one took the other way");
+        assert_eq!(
+            *calls.lock().unwrap(),
+            ["attach", "write", "endpoint"],
+            "one took the other way"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r12_a_cache_that_does_not_tell_its_door_costs_no_result() {
+async fn r12_a_cache_that_does_not_report_its_endpoint_costs_no_result() {
     let dir = tempfile::tempdir().unwrap();
-    let gone = told(&TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    let (chia, calls) = start(dir.path(), Some(gone), "door").await;
+    let gone = answer(&TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let (chia, calls) = start(dir.path(), Some(gone), "endpoint").await;
     assert_eq!(settled(&chia, "a").await.2, CacheWrite::Stored);
-    assert_eq!(*calls.lock().unwrap(), ["attach", "write", "door"]);
+    assert_eq!(*calls.lock().unwrap(), ["attach", "write", "endpoint"]);
 }
