@@ -46,11 +46,13 @@ def decided(
         run, reached = bypass.rules.run, bypass.rules.from_reached
     site = None
     if cache is not None:
-        job = job._replace(auto_tag=tag is None and cache.rules.makes_tags(job.function))
         run = run or cache.rules.run
-        if _is_written(scope, job.function, tag, decision) and is_cachable():
-            site = cache.site
-            job = job._replace(write=True)
+        auto_tag = tag is None and cache.rules.makes_tags(job.function)
+        # Most calls have no tag, and get none.
+        if auto_tag or tag is not None:
+            writes = _is_written(scope, job.function, tag, decision) and is_cachable()
+            site = cache.site if writes else None
+            job = job._replace(auto_tag=auto_tag, write=writes)
     return Ticket(job=job, site=site, run=run, from_reached=reached)
 
 
