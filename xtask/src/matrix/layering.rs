@@ -34,7 +34,7 @@ const LAYERS: &[Layer] = &[
     layer("chia-wire", &[REDB, YAML, REGEX, PICKLE, RAY]),
     layer("chia-pool", &[REDB, YAML, REGEX, PICKLE, RAY]),
     layer("chia-record", &[TOKIO, REDB, YAML, REGEX, PICKLE, RAY]),
-    layer("chia-cli", &[TOKIO, PICKLE, RAY]),
+    layer("chia-cli", &[RAY]),
     layer("chia-services", &[YAML, REGEX, RAY]),
     layer("chia-loop", &[RAY]),
     Layer {
