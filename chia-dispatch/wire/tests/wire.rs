@@ -377,7 +377,7 @@ async fn r22_what_cannot_run_is_refused_inside_a_task_too() {
     assert_eq!(error.kind(), ErrorKind::Deadlock, "{error}");
     let error = run(&backend, "too-big", b"").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Infeasible, "{error}");
-    assert!(error.to_string().contains("lacks cpu 1"), "{error}");
+    assert!(error.to_string().contains("short of cpu 1"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
