@@ -25,6 +25,8 @@ mod rank;
 mod read_only;
 mod recovery;
 mod report;
+#[cfg(test)]
+mod simulator;
 mod stats;
 mod store;
 mod sync;

@@ -182,6 +182,10 @@ pub(crate) fn checksum(value: &[u8]) -> Checksum {
 
 /// Milliseconds since 1970.
 pub(crate) fn now() -> u64 {
+    #[cfg(test)]
+    if let Some(now) = crate::io::sim::now() {
+        return now;
+    }
     millis(SystemTime::now())
 }
 

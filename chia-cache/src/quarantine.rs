@@ -55,7 +55,11 @@ impl<'a> Quarantine<'a> {
         self.make_room(len);
         let free = self.free_name(name);
         let to = self.io.open(&self.dir.join(&free), Open::New).map_err(fail)?;
-        copy(&*from, &*to, len).map_err(fail)?;
+        copy(&*from, &*to, len).map_err(|e| {
+            // A part of it would only take room.
+            let _ = self.io.remove(&self.dir.join(&free));
+            fail(e)
+        })?;
         Ok(free)
     }
 

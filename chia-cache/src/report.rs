@@ -18,7 +18,7 @@ pub struct OpenReport {
     /// Files that became entries: pickles found in the directory, and files re-adopted after the
     /// index was lost.
     pub adopted: u64,
-    /// What was put into quarantine, and why.
+    /// What was put into quarantine or is missing, and why.
     pub quarantined: Vec<Quarantined>,
     /// Pickle files that were left where they are without becoming entries, and why.
     pub ignored: Vec<Ignored>,

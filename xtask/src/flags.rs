@@ -32,6 +32,23 @@ pub(crate) enum Job {
     Drawing,
     /// Measure ours against its peers: rules, dispatch, cache, ray, python.
     Bench(Bench),
+    /// Simulate disasters until stopped, and print how to replay what fails.
+    #[command(subcommand)]
+    Soak(Soak),
+}
+
+/// What `soak` simulates.
+#[derive(Subcommand)]
+pub(crate) enum Soak {
+    /// The disk store.
+    Store {
+        /// The first seed; a random one without it.
+        #[arg(long, value_name = "SEED")]
+        from: Option<u64>,
+        /// Stop after this many seconds.
+        #[arg(long, value_name = "SECONDS")]
+        seconds: Option<u64>,
+    },
 }
 
 /// `test`: how much of the matrix.

@@ -15,6 +15,7 @@ mod ray;
 mod repo;
 mod scratch;
 mod shell;
+mod soak;
 mod venv;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Job::Venv(flags) => venv::run(&flags).map(|()| ExitCode::SUCCESS),
         Job::Ray(flags) => ray::run(&flags).map(|()| ExitCode::SUCCESS),
         Job::Drawing => drawing::run().map(|()| ExitCode::SUCCESS),
+        Job::Soak(flags) => soak::run(&flags).map(|()| ExitCode::SUCCESS),
         Job::Bench(flags) => bench::run(&flags).map(|()| ExitCode::SUCCESS),
     };
     match done {

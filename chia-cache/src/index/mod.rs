@@ -10,6 +10,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::{Database, ReadableDatabase, TableDefinition, TableError};
 
@@ -55,6 +56,7 @@ fn guarded<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
 pub(crate) struct Index {
     /// `None` only while it is dropped.
     db: Option<Database>,
+    revoked: Arc<AtomicBool>,
 }
 
 impl Drop for Index {
@@ -74,11 +76,17 @@ impl Index {
     /// checkpoint saves, which takes no longer for more data.
     pub(crate) fn open(io: &dyn Io, path: &Path) -> Result<Self> {
         let file = io.open(path, Open::Create)?;
+        let revoked = Arc::new(AtomicBool::new(false));
         guarded(|| {
-            let mut builder = Database::builder();
-            let db = builder.set_cache_size(PAGE_CACHE).create_with_backend(IndexBackend(file))?;
-            Ok(Self { db: Some(db) })
+            let backend = IndexBackend::new(file, Arc::clone(&revoked));
+            let db = Database::builder().set_cache_size(PAGE_CACHE).create_with_backend(backend)?;
+            Ok(Self { db: Some(db), revoked })
         })
+    }
+
+    /// From now on nothing is written, not even when the index is closed.
+    pub(crate) fn revoke(&self) {
+        self.revoked.store(true, Ordering::Release);
     }
 
     fn db(&self) -> Result<&Database> {

@@ -9,7 +9,7 @@ use twox_hash::XxHash3_64;
 use super::frame::{self, Record};
 use super::legacy;
 use super::window::Window;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::{Io, IoFile, Open, read_exact_at};
 
 const MAGIC: [u8; 8] = *b"CHIALOG2";
@@ -107,6 +107,11 @@ impl Segment {
             Some(epoch) => Found::Segment(Self { epoch, header, file, path, len }),
             None => Found::Damaged,
         })
+    }
+
+    /// Makes what was read durable: it may never have been synced.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.file.sync().map_err(|e| Error::io("sync", &self.path, e))
     }
 
     /// The store that wrote it, if it says so.

@@ -57,7 +57,19 @@ pub(super) fn open(
     policy: Option<Policy>,
 ) -> Result<Opened> {
     let marked = io.metadata(&paths.rebuild).is_ok();
+    // A log has records only after its index was made durable.
+    let has_log = segments.damaged || !segments.list.is_empty();
+    let missing = has_log && is_missing(io, &paths.index);
     let error = match try_open(io, paths, policy, || store_id(io, paths, segments)) {
+        Ok((index, totals)) if missing => {
+            tracing::warn!(
+                "the index is missing; what it alone held is lost, files are adopted again"
+            );
+            let why =
+                "it is missing; what it alone held is lost, files are adopted again".to_owned();
+            report.quarantined.push(Quarantined { name: "index.redb".to_owned(), why });
+            return Ok(Opened { index, totals, lost: true, old: None });
+        }
         Ok((index, totals)) if !marked => {
             return Ok(Opened { index, totals, lost: false, old: None });
         }
@@ -78,6 +90,10 @@ pub(super) fn open(
     let (index, totals) = try_open(io, paths, policy, || store_id(io, paths, segments))?;
     let _ = io.remove(&paths.rebuild);
     Ok(Opened { index, totals, lost: true, old })
+}
+
+fn is_missing(io: &dyn Io, path: &Path) -> bool {
+    io.metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn open_old(io: &dyn Io, path: &Path) -> Option<Old> {

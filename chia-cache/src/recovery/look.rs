@@ -54,7 +54,7 @@ impl Recovery<'_> {
         Ok(Verdict::Adopt(adoption))
     }
 
-    fn is_given_up(&self, name: &str) -> bool {
+    pub(super) fn is_given_up(&self, name: &str) -> bool {
         let path = self.inner.paths.dir.join(name);
         match self.given_up.get(name) {
             Some(Some(stamp)) => {
@@ -70,6 +70,11 @@ impl Recovery<'_> {
         let Trailer { store, tag, mut meta } = trailer;
         let generation = meta.generation;
         let ours = store == inner.id;
+        if ours {
+            // Also if the file is left alone: a later opening must not take it for newer than what is
+            // written from now on.
+            self.see_generation(generation);
+        }
         if ours
             && (self.removed.get(&tag).is_some_and(|removed| *removed >= generation)
                 || generation < self.cleared)

@@ -48,11 +48,13 @@ pub(crate) fn open(
         Ok(inner) => return Ok((inner, report)),
         Err(error) => error,
     };
-    if !matches!(error.kind(), ErrorKind::Corrupt) {
-        return Err(error);
+    match error.kind() {
+        // Some damage shows only when the index is changed. With the mark it is rebuilt from the start.
+        ErrorKind::Corrupt => drop(io.open(&paths.rebuild, Open::Create).map_err(|_| error)?),
+        // The space held back for a full disk is for this as well.
+        ErrorKind::Full => io.remove(&paths.reserve).map_err(|_| error)?,
+        _ => return Err(error),
     }
-    // Some damage shows only when the index is changed. With the mark it is rebuilt from the start.
-    io.open(&paths.rebuild, Open::Create).map_err(|_| error)?;
     let OpenReport { quarantined, leftovers, .. } = report;
     let mut report = OpenReport { quarantined, leftovers, ..OpenReport::default() };
     let inner = attempt(&io, &paths, &options, tuning, &mut report)?;
@@ -75,10 +77,10 @@ fn attempt(
     let mut segments = Segments::find(&**io, &quarantine, &logs, report)?;
     let opened = index::open(&**io, paths, &quarantine, report, &segments, options.policy)?;
     let from = if opened.old.is_some() || opened.lost { None } else { Some(opened.totals.epoch) };
-    let newest = segments.newest().max(opened.totals.epoch);
+    let epoch = segments.next_epoch(opened.totals.epoch);
     segments.retain_newer(from);
     let (paths, options) = (paths.clone(), options.clone());
-    let inner = build(Arc::clone(io), paths, options, tuning, owner, &opened, newest)?;
+    let inner = build(Arc::clone(io), paths, options, tuning, owner, &opened, epoch)?;
     let stopped = opened.totals.stopped;
     let recovery = Recovery::new(&inner, report, &opened, segments.damaged);
     recovery.run(opened, &segments.list, stopped)?;
@@ -92,10 +94,10 @@ fn build(
     tuning: Tuning,
     owner: Owner,
     opened: &Opened,
-    newest: u64,
+    epoch: u64,
 ) -> Result<Inner> {
     let totals = opened.totals;
-    let log = Log::open(&*io, &paths.private, totals.store, newest + 1)
+    let log = Log::open(&*io, &paths.private, totals.store, epoch)
         .map_err(|e| Error::io("open the log in", &paths.private, e))?;
     io.sync_dir(&paths.private).map_err(|e| Error::io("sync", &paths.private, e))?;
     let base = opened.index.snapshot().map_err(|e| index::failure(&paths, e))?;
@@ -191,8 +193,13 @@ impl Segments {
         Ok(found)
     }
 
-    fn newest(&self) -> u64 {
-        self.list.iter().map(|segment| segment.epoch).max().unwrap_or(0)
+    /// The epoch to go on with: a new one, in the file that has not the newest records.
+    fn next_epoch(&self, checkpointed: u64) -> u64 {
+        let Some(newest) = self.list.iter().map(|segment| segment.epoch).max() else {
+            return checkpointed + 1;
+        };
+        let next = newest.max(checkpointed) + 1;
+        if next % 2 == newest % 2 { next + 1 } else { next }
     }
 
     fn retain_newer(&mut self, than: Option<u64>) {
@@ -253,6 +260,7 @@ impl<'a> Recovery<'a> {
         for segment in segments {
             self.replay(segment)?;
         }
+        self.remove_found(segments)?;
         let lost = std::mem::take(&mut self.lost);
         self.report.lost.extend(lost);
         let sound = self.report.replayed == 0 && !self.lost_index && !self.lost_log;
@@ -280,6 +288,21 @@ impl<'a> Recovery<'a> {
         self.report.evicted = self.inner.shrink()?;
         self.report.entries = lock(&self.inner.live).entries;
         Ok(())
+    }
+
+    /// Removes, durably, files found in the directory that the log gave up, while the log still says so:
+    /// without its record a later opening would take such a file for a new one.
+    fn remove_found(&mut self, segments: &[Segment]) -> Result<()> {
+        let found =
+            self.given_up.iter().filter(|(name, stamp)| stamp.is_some() && self.is_given_up(name));
+        let found: Vec<String> = found.map(|(name, _)| name.clone()).collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        segments.iter().try_for_each(Segment::sync)?;
+        found.iter().try_for_each(|name| self.sweep(name))?;
+        let dir = &self.inner.paths.dir;
+        self.inner.io.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))
     }
 
     /// Puts everything into the index, and makes durable what it relies on, so that the log starts empty.

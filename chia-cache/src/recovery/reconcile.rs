@@ -91,21 +91,22 @@ impl Recovery<'_> {
         self.adopt_all(adoptions)
     }
 
-    /// Our own files first. The newest file of a tag counts, and the oldest entry is the first to go.
+    /// Our own files first. The newest real file of a tag counts, else the newest, and the oldest entry is the first to go.
     fn adopt_all(&mut self, mut adoptions: Vec<Adoption>) -> Result<()> {
         let age = |one: &Adoption| (one.meta.created, one.meta.generation);
         adoptions.sort_by_key(|one| (!one.ours, age(one)));
         let first_stranger = adoptions.partition_point(|one| one.ours);
         // Of what somebody put there, the newest is the first to get room.
         adoptions[first_stranger..].reverse();
-        let mut newest: HashMap<String, u64> = HashMap::new();
+        // A replacement beside a real result is one that gave way to it and was not unlinked yet.
+        let rank = |one: &Adoption| (one.meta.origin.is_original(), one.meta.generation);
+        let mut best: HashMap<String, (bool, u64)> = HashMap::new();
         for one in adoptions.iter().filter(|one| one.ours) {
-            let newest = newest.entry(one.tag.clone()).or_default();
-            *newest = one.meta.generation.max(*newest);
+            let best = best.entry(one.tag.clone()).or_default();
+            *best = rank(one).max(*best);
         }
         for one in adoptions {
-            if one.ours && newest.get(&one.tag).is_some_and(|newest| *newest > one.meta.generation)
-            {
+            if one.ours && best.get(&one.tag).is_some_and(|best| *best > rank(&one)) {
                 self.sweep(&one.name)?;
             } else {
                 self.adopt(one)?;
@@ -114,7 +115,7 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    fn sweep(&mut self, name: &str) -> Result<()> {
+    pub(super) fn sweep(&mut self, name: &str) -> Result<()> {
         let path = self.inner.paths.dir.join(name);
         match self.inner.io.remove(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),

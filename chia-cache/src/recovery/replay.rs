@@ -38,22 +38,26 @@ impl Recovery<'_> {
         // The checkpoint that follows has these reads. In the new log they would count once more, and later.
         drop(lock(&self.inner.live).take_touched());
         if tail.gap {
-            self.note_gap(segment)?;
+            self.note_gap(segment);
         }
         Ok(())
     }
 
     /// Records are missing in the middle: what they said is unknown, so nothing is removed on a guess.
-    fn note_gap(&mut self, segment: &Segment) -> Result<()> {
+    fn note_gap(&mut self, segment: &Segment) {
         self.lost_log = true;
         let (io, paths) = (&*self.inner.io, &self.inner.paths);
         let path = log::path(&paths.private, segment.epoch % 2);
         let quarantine = Quarantine::new(io, &paths.quarantine, self.inner.budget());
-        let name = quarantine.copy(&path, &file_name(&path))?;
+        let mut why =
+            "records are missing in the middle of the log; those after them are applied".to_owned();
+        let name = quarantine.copy(&path, &file_name(&path)).unwrap_or_else(|error| {
+            // A full disk is no reason not to open.
+            why = format!("{why}; no copy is kept: {error}");
+            file_name(&path)
+        });
         tracing::warn!(name, "records are missing in the middle of the log");
-        let why = "records are missing in the middle of the log; those after them are applied";
-        self.report.quarantined.push(Quarantined { name, why: why.to_owned() });
-        Ok(())
+        self.report.quarantined.push(Quarantined { name, why });
     }
 
     fn apply(&mut self, record: Record<'_>, files_synced: bool) -> Result<()> {

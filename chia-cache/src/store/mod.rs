@@ -333,7 +333,7 @@ impl Store {
         self.shared.stop()
     }
 
-    fn inner(&self) -> &Inner {
+    pub(crate) fn inner(&self) -> &Inner {
         &self.shared.inner
     }
 }

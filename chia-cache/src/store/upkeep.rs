@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 use crate::index::Totals;
 use crate::io::Open;
 use crate::log::frame::Op;
+use crate::memtable::Memtable;
 use crate::meta::Stamp;
-use crate::store::inner::{CLOSED, CLOSING, Inner, OPEN};
+use crate::store::inner::{CLOSED, CLOSING, IndexState, Inner, OPEN};
 use crate::sync::lock;
 
 /// How often `Relaxed` changes are made durable: often enough to lose a second at most.
@@ -118,11 +119,16 @@ impl Inner {
             let _writer = lock(&self.writer);
             self.check_owner()
         };
+        let is_owner = owned.is_ok();
         let result = owned.and_then(|()| self.wind_up());
         let writer = lock(&self.writer);
         self.state.store(CLOSED, Ordering::Release);
         drop(writer);
-        lock(&self.index).index = None;
+        if let Some(index) = lock(&self.index).index.take()
+            && !is_owner
+        {
+            index.revoke();
+        }
         lock(&self.owner).take();
         result
     }
@@ -149,12 +155,21 @@ impl Inner {
         let settled = self.settled();
         let mut totals = Totals { epoch, stopped, settled, ..state.totals };
         totals.next_generation = self.next_generation.load(Ordering::Acquire);
-        let Some(index) = &state.index else {
-            return Ok(());
-        };
-        index
-            .checkpoint(&crate::memtable::Memtable::default(), &totals)
-            .map_err(|e| self.index_error("update", e))?;
+        match self.mark_stopped(&mut state, totals) {
+            Err(error) if self.use_reserve(&error) => {
+                self.revive(&mut state)?;
+                self.mark_stopped(&mut state, totals)
+            }
+            marked => marked,
+        }
+    }
+
+    fn mark_stopped(&self, state: &mut IndexState, totals: Totals) -> Result<()> {
+        let Some(index) = &state.index else { return Ok(()) };
+        if let Err(e) = index.checkpoint(&Memtable::default(), &totals) {
+            state.index = None;
+            return Err(self.index_error("update", e));
+        }
         state.totals = totals;
         Ok(())
     }

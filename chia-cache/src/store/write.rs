@@ -226,6 +226,8 @@ impl Inner {
         entry: &NewEntry,
         generation: u64,
     ) -> Result<Committed> {
+        // A file that another owner's store finds in its directory could pass for its own.
+        self.check_owner().inspect_err(|_| self.counters.in_flight_bytes.sub(staged.len()))?;
         let place = staged.place(self.is_durable());
         let meta = Meta::new(entry, generation, staged.len(), staged.checksum(), place);
         let len = staged.len();
