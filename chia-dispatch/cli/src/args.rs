@@ -187,9 +187,8 @@ pub(crate) enum Command {
         after: String,
     },
     /// Shows what today's rules and cache would do to the calls of a recorded run. Runs nothing.
-    #[command(after_help = "Example: chia-cache forecast last --rules loop.yaml
-
-CHIA_MODE, CHIA_RERUN and CHIA_FROM count as they do for a loop.")]
+    /// `CHIA_MODE`, `CHIA_RERUN` and `CHIA_FROM` count as they do for a loop.
+    #[command(after_help = "Example: chia-cache forecast last --rules loop.yaml")]
     Forecast {
         /// Which run.
         #[arg(default_value = "last")]
