@@ -85,7 +85,8 @@ fn order(store: &Store) -> Vec<String> {
     selected.entries.iter().map(|(tag, _)| tag.to_string()).collect()
 }
 
-fn write(store: &Store, model: &mut Model, number: u64, random: &mut fastrand::Rng) {
+/// Writes an entry; whether that changed the store.
+fn write(store: &Store, model: &mut Model, number: u64, random: &mut fastrand::Rng) -> bool {
     // Pins are few: they must leave room.
     let (number, pinned) =
         if random.u8(..) < 8 { (random.u64(..3), true) } else { (number, false) };
@@ -98,10 +99,12 @@ fn write(store: &Store, model: &mut Model, number: u64, random: &mut fastrand::R
     let value = vec![random.u8(..); size as usize];
     assert!(store.write(&tag, value, &entry).unwrap() != crate::Written::TooLarge);
     // The same bytes as before are only a read.
-    match store.facts(&tag).unwrap().unwrap().last_read {
-        Some(_) => model.read(&tag),
-        None => model.write(&tag, size, micros, pinned),
+    let changed = store.facts(&tag).unwrap().unwrap().last_read.is_none();
+    match changed {
+        false => model.read(&tag),
+        true => model.write(&tag, size, micros, pinned),
     }
+    changed
 }
 
 fn run(policy: Policy, seed: u64) {
@@ -112,7 +115,9 @@ fn run(policy: Policy, seed: u64) {
     for _ in 0..300 {
         let number = random.u64(..40);
         match random.u8(..20) {
-            0..10 => write(&store, &mut model, number, &mut random),
+            0..10 => {
+                write(&store, &mut model, number, &mut random);
+            }
             10..15 => {
                 let tag = format!("t{number}");
                 if store.read(&tag).unwrap().is_some() {
@@ -126,8 +131,8 @@ fn run(policy: Policy, seed: u64) {
             }
             16 | 17 => store.inner().upkeep(true).unwrap(),
             18 => {
-                // The reads since the last change are lost with the process.
-                write(&store, &mut model, number, &mut random);
+                // The reads since the last change are lost with the process: a change comes last.
+                while !write(&store, &mut model, number, &mut random) {}
                 store.inner().state.store(CLOSED, Ordering::Release);
                 drop(store);
                 store = open(&sim, policy);
