@@ -34,7 +34,7 @@ impl World {
         self.sim.damage(path, |bytes| {
             for _ in 0..bits {
                 let mut at = rng.usize(..bytes.len());
-                // Most of some files is zeros that nobody reads.
+                // Most of some files is zeros that are never read.
                 for _ in 0..8 {
                     if bytes[at] == 0 {
                         at = rng.usize(..bytes.len());
@@ -61,7 +61,7 @@ impl World {
         replayed.ok().and(last)
     }
 
-    /// Damage comes while nobody has the files open: what a living process reads is in its memory.
+    /// Damage comes while no process has the files open: what a living one reads is in its memory.
     fn at_rest(&mut self) -> Checked {
         if self.store.is_some() {
             self.die();

@@ -1,4 +1,4 @@
-//! Owners that overlap: an operation that outlives its store, and a lock that somebody deleted.
+//! Owners that overlap: an operation that outlives its store, and a deleted lock.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use super::world::{Checked, World, violation};
 use crate::io::sim::{Clock, Parking};
 use crate::{Origin, Result, Store, Written};
 
-/// How long a close is given that may have to wait for the operation that it overtakes.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// The time limit of a close that may have to wait for the operation that it overtakes.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(20);
 
 enum Outcome {
     Read(Result<Option<crate::Entry>>),
@@ -57,7 +57,7 @@ impl World {
             };
             let (closing, closed) = (Arc::clone(&closing), closing);
             let close = scope.spawn(move || closed.run(u64::MAX, close));
-            let overtaken = match closing.finished_within(PATIENCE) {
+            let overtaken = match closing.finished_within(CLOSE_TIMEOUT) {
                 true => self.succeed(tag, writes).map(|()| true),
                 false => Ok(false),
             };

@@ -98,7 +98,8 @@ pub(super) fn replay(seed: u64, keep: Option<Vec<usize>>) {
     assert!(run.failed.is_none(), "{:?}", run.failed);
 }
 
-/// Panics within a simulation are caught, and counted where they must not be: nobody needs to read them.
+/// Silences the messages of panics within a simulation: they are caught, and are failures where they must
+/// not be.
 fn quiet() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
@@ -111,8 +112,8 @@ fn quiet() {
     });
 }
 
-/// Runs seeds from `first` on until the time is over or so many kinds of failure were found. Prints each
-/// kind once, shrunk, with the command that replays it.
+/// Runs seeds from `first` on until the time is over or `most` kinds of failure were found. Prints each kind
+/// once, shrunk, with the command that replays it.
 pub(super) fn soak(first: u64, time: Duration, most: usize) -> BTreeMap<String, u64> {
     quiet();
     let begin = Instant::now();

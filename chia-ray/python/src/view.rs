@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyDict};
 use crate::store::{Found, found};
 use crate::{error, facts};
 
-/// So many entries are listed at a time.
+/// How many entries are listed at a time.
 const PAGE: usize = 1000;
 
 /// A store that is only looked at, beside its owner or without one: what it held when it was opened or

@@ -143,7 +143,7 @@ impl Change {
     }
 }
 
-/// The pages that so many bytes from `offset` on touch.
+/// The pages that `len` bytes from `offset` on touch.
 fn pages(offset: usize, len: usize) -> std::ops::Range<usize> {
     offset / PAGE..(offset + len).div_ceil(PAGE)
 }

@@ -32,7 +32,7 @@ impl Sim {
         lock(&self.state).fail_at.is_some()
     }
 
-    /// Somebody else takes all of the disk but so many bytes.
+    /// Other programs take all of the disk but `left` bytes.
     pub(crate) fn fill_up(&self, left: u64) {
         let mut state = lock(&self.state);
         state.capacity = Some(state.used() + left / BLOCK * BLOCK);

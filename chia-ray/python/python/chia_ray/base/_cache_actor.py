@@ -14,7 +14,7 @@ from chia_ray.base._values import Buffers, Stored, encode, parts, was_stored
 
 # Calls that the cache takes at once.
 CONCURRENCY = 32
-# The counts of so many runs are kept.
+# How many runs have their counts kept.
 _RUNS = 64
 _MANUAL = _native.new_entry("manual")
 
