@@ -150,7 +150,14 @@ impl EvictionCursor {
             }
             let sealed = live.sealed.as_ref().and_then(|sealed| {
                 let mut behind = sealed.memtable.in_order(self.sealed);
-                behind.find(|(_, tag, _)| matches!(live.active.see(tag), Seen::Unknown))
+                behind.find(|(rank, tag, _)| {
+                    let is_current = matches!(live.active.see(tag), Seen::Unknown);
+                    if !is_current {
+                        // It stays overridden: the next search begins behind it.
+                        self.sealed = Some(*rank);
+                    }
+                    is_current
+                })
             });
             let active = live.active.in_order(active).next();
             let own = |(rank, tag, meta): (Rank, &Tag, &Arc<Meta>)| {
