@@ -78,7 +78,7 @@ pub(crate) struct LiveView {
     /// Bytes of pinned entries.
     pub(crate) pinned: u64,
     pub(crate) ranks: Ranks,
-    /// Goes up whenever a memtable moves, so that what was seen before can be told from what is.
+    /// Goes up whenever a memtable moves, so that an earlier look can be distinguished from the present state.
     pub(crate) version: u64,
     /// Reads that the log does not know of yet, and when they were. They go there with the next change:
     /// a read alone is not worth a write.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::ByteSize;
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Entry, Facts};
+use crate::facts::{Entry, Facts, Replay};
 use crate::io::{Disk, Io, Open, Overlay, read_exact_at};
 use crate::options::Options;
 use crate::paths::Paths;
@@ -84,6 +84,22 @@ impl ReadOnlyStore {
     /// When the disk fails, or the owner changes the store faster than it can be read.
     pub fn read(&self, tag: &str) -> Result<Option<Entry>> {
         self.look(|store| store.read(tag))
+    }
+
+    /// As [`Store::replay`].
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn replay(&self, tag: &str, function: &str) -> Result<Replay> {
+        self.look(|store| store.replay(tag, function))
+    }
+
+    /// The tags of all entries, sorted, as [`Store::keys`].
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn keys(&self) -> Result<Vec<String>> {
+        self.look(Store::keys)
     }
 
     /// Like [`read`](Self::read), but hands the value to `writer` a piece at a time. The value is whole

@@ -185,7 +185,7 @@ fn r16_a_restart_gives_back_every_entry_in_lru_order() {
 }
 
 #[test]
-fn r17_a_damaged_entry_is_a_miss_set_aside_and_counted() {
+fn r17_a_damaged_entry_is_a_miss_quarantined_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), options(1 << 20)).unwrap();
     store.write("a", vec![1; 100_000], &real("f")).unwrap();
@@ -230,7 +230,7 @@ fn r17_a_value_on_huge_pages_is_read_whole_and_checked() {
 }
 
 #[test]
-fn r17_a_lost_index_is_set_aside_and_the_files_are_adopted_again() {
+fn r17_a_lost_index_is_quarantined_and_the_files_are_adopted_again() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), options(1 << 20)).unwrap();
     store
@@ -250,7 +250,7 @@ fn r17_a_lost_index_is_set_aside_and_the_files_are_adopted_again() {
 }
 
 #[test]
-fn r18_a_second_opener_is_told_who_holds_the_directory() {
+fn r18_a_second_opener_gets_the_name_of_the_owner() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), options(1 << 20)).unwrap();
     let second = options(1 << 20).lock_wait(Duration::from_millis(50));

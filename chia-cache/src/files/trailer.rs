@@ -20,7 +20,7 @@ const MAX_TRAILER: u64 = 3 * crate::MAX_TAG_LEN as u64;
 /// The end of a file. The order of the fields is the format.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Trailer {
-    /// The store that wrote the file, so that its own leftovers can be told from files of another.
+    /// The store that wrote the file, so that its own leftovers can be distinguished from files of another.
     pub(crate) store: u64,
     pub(crate) tag: String,
     pub(crate) meta: Meta,

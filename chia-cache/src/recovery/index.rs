@@ -62,12 +62,12 @@ pub(super) fn open(
     let missing = has_log && is_missing(io, &paths.index);
     let error = match try_open(io, paths, policy, || store_id(io, paths, segments)) {
         Ok((index, totals)) if missing => {
-            tracing::warn!(
-                "the index is missing; what it alone held is lost, files are adopted again"
-            );
             let why =
                 "it is missing; what it alone held is lost, files are adopted again".to_owned();
+            tracing::warn!(why, "the index is lost");
             report.quarantined.push(Quarantined { name: "index.redb".to_owned(), why });
+            // The index is new: a mark that was set for the old one is settled by that.
+            let _ = io.remove(&paths.rebuild);
             return Ok(Opened { index, totals, lost: true, old: None });
         }
         Ok((index, totals)) if !marked => {
@@ -120,7 +120,8 @@ fn try_open(
         }
         Some((_, totals)) => totals,
         None => {
-            let totals = new_totals(id());
+            let policy = policy.unwrap_or_default().number();
+            let totals = Totals { policy, ..new_totals(id()) };
             index.checkpoint(&Memtable::default(), &totals).map_err(fail)?;
             totals
         }

@@ -42,14 +42,16 @@ pub(super) fn run(profile: &Profile, steps: &[Step], keep: Option<&[usize]>, pri
         if print {
             println!("{number:5} {step:?}");
         }
-        if let Err(violation) = guarded(&mut world, step) {
+        if let Err(violation) = guarded(|| world.step(step)) {
             failed = Some((*number, violation));
             break;
         }
     }
     if failed.is_none() {
         world.die();
-        failed = guarded_last(&mut world).err().map(|violation| (steps.len(), violation));
+        // At the end the store is opened once more.
+        let last = guarded(|| world.opened().map(drop));
+        failed = last.err().map(|violation| (steps.len(), violation));
     }
     if let (Some((_, violation)), false) = (&mut failed, world.damaged.is_empty()) {
         violation.what = format!("{:.300}, bits flipped in {:?}", violation.what, world.damaged);
@@ -59,15 +61,9 @@ pub(super) fn run(profile: &Profile, steps: &[Step], keep: Option<&[usize]>, pri
     Run { operations, crashes, trace, failed }
 }
 
-fn guarded(world: &mut World, step: &Step) -> Checked {
-    catch_unwind(AssertUnwindSafe(|| world.step(step)))
-        .unwrap_or_else(|panic| Err(panicked(&*panic)))
-}
-
-/// At the end the store is opened once more.
-fn guarded_last(world: &mut World) -> Checked {
-    let last = AssertUnwindSafe(|| world.opened().map(drop));
-    catch_unwind(last).unwrap_or_else(|panic| Err(panicked(&*panic)))
+/// A panic is a violation as well.
+fn guarded(run: impl FnOnce() -> Checked) -> Checked {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Violation {
@@ -112,9 +108,9 @@ fn quiet() {
     });
 }
 
-/// Runs seeds from `first` on until the time is over or `most` kinds of failure were found. Prints each kind
-/// once, shrunk, with the command that replays it.
-pub(super) fn soak(first: u64, time: Duration, most: usize) -> BTreeMap<String, u64> {
+/// Runs seeds from `first` on until the time is over. Prints each kind of failure once, shrunk, with the
+/// command that replays it.
+pub(super) fn soak(first: u64, time: Duration) -> BTreeMap<String, u64> {
     quiet();
     let begin = Instant::now();
     let mut found: BTreeMap<String, u64> = BTreeMap::new();
@@ -122,7 +118,7 @@ pub(super) fn soak(first: u64, time: Duration, most: usize) -> BTreeMap<String, 
     let (mut operations, mut crashes, mut seeds, mut failures) = (0, 0, 0_u64, 0_u64);
     let mut shrinking = Duration::ZERO;
     for seed in first.. {
-        if begin.elapsed() >= time || found.len() >= most {
+        if begin.elapsed() >= time {
             break;
         }
         let profile = Profile::new(seed);

@@ -9,7 +9,7 @@ use super::run::run;
 use super::world::Violation;
 
 /// The most steps that are printed.
-const MOST_TOLD: usize = 40;
+const MOST_PRINTED: usize = 40;
 
 /// A failing run.
 pub(super) struct Shrunk {
@@ -70,7 +70,7 @@ impl Shrunk {
             "  {tags} tags, budget {budget}, inline {inline_limit}, checkpoint at {}",
             tuning.checkpoint_at
         );
-        for number in self.keep.iter().take(MOST_TOLD) {
+        for number in self.keep.iter().take(MOST_PRINTED) {
             if let Some(step) = steps.get(*number) {
                 println!("  {number:5} {step:?}");
             }

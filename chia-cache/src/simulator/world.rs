@@ -192,8 +192,7 @@ impl World {
     }
 
     pub(super) fn lose_power(&mut self, seed: u64) {
-        self.sim.kill_all();
-        drop(self.store.take());
+        self.die();
         let loss = match seed % 8 {
             0 => Loss::Everything,
             1 => Loss::Contents,
@@ -201,8 +200,6 @@ impl World {
         };
         self.sim.lose_power(loss);
         self.oracle.lost_power();
-        self.excused = false;
-        self.crashes += 1;
     }
 
     pub(super) fn close(&mut self) -> Checked {

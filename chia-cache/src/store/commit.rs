@@ -64,12 +64,21 @@ impl Inner {
         Ok(position)
     }
 
-    /// Commits the removal of an entry; gives the position to wait for.
-    pub(crate) fn commit_remove(&self, writer: &mut Writer, tag: &str, meta: &Meta) -> Result<u64> {
-        self.append(writer, vec![removal(tag, meta)], &[])?;
+    /// Commits that the generations of a tag up to this one are removed, the entry `old` among them; gives
+    /// the position to wait for.
+    pub(crate) fn commit_remove(
+        &self,
+        writer: &mut Writer,
+        tag: &str,
+        generation: u64,
+        old: Option<&Meta>,
+    ) -> Result<u64> {
+        self.append(writer, vec![Op::Remove { tag: tag.to_owned(), generation }], &[])?;
         let position = writer.log.position();
-        self.discard_file(position, tag, meta);
-        lock(&self.live).remove(tag.into(), meta);
+        if let Some(old) = old {
+            self.discard_file(position, tag, old);
+            lock(&self.live).remove(tag.into(), old);
+        }
         Ok(position)
     }
 

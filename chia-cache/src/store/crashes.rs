@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering;
 
 use super::inner::{CLOSED, Tuning};
 use crate::io::sim::{Fault, Loss, Sim};
+use crate::io::{Io, Open};
+use crate::paths::Paths;
 use crate::{ByteSize, Codec, Durability, NewEntry, Options, Origin, Store};
 
 const TUNING: Tuning = Tuning { checkpoint_at: 100_000, sync_all_from: 2, threads: false };
@@ -26,12 +28,6 @@ fn crash(sim: &Sim, store: Store, loss: Loss) -> Sim {
     left
 }
 
-/// The death of a process as the simulation has it: nothing becomes durable by it.
-fn kill(sim: &Sim, store: Store) -> Sim {
-    store.inner().state.store(CLOSED, Ordering::Release);
-    sim.clone()
-}
-
 /// Fault 5: what a killed process had not synced was relied on, but never synced.
 #[test]
 fn r17_a_durable_value_survives_a_relaxed_one_a_kill_and_a_power_loss() {
@@ -42,7 +38,7 @@ fn r17_a_durable_value_survives_a_relaxed_one_a_kill_and_a_power_loss() {
         store.close().unwrap();
         let store = open(&sim, Durability::Relaxed);
         write(&store, &vec![2; size]);
-        let sim = kill(&sim, store);
+        let sim = crash(&sim, store, Loss::Process);
         let store = open(&sim, Durability::Durable);
         assert_eq!(store.read("x").unwrap().unwrap().value, vec![2; size]);
         let sim = crash(&sim, store, loss);
@@ -58,13 +54,31 @@ fn r17_a_refreshed_value_survives_a_power_loss() {
         let sim = Sim::default();
         let store = open(&sim, Durability::Relaxed);
         write(&store, &vec![2; size]);
-        let sim = kill(&sim, store);
+        let sim = crash(&sim, store, Loss::Process);
         let store = open(&sim, Durability::Durable);
         assert_eq!(write(&store, &vec![2; size]), crate::Written::Refreshed);
         let sim = crash(&sim, store, Loss::Everything);
         let store = open(&sim, Durability::Durable);
         assert_eq!(store.read("x").unwrap().unwrap().value, vec![2; size]);
     }
+}
+
+/// A rebuild that was asked for is done with once the index is a new one.
+#[test]
+fn r17_a_new_index_in_the_place_of_a_lost_one_is_not_rebuilt_again() {
+    let sim = Sim::default();
+    let store = open(&sim, Durability::Durable);
+    write(&store, &[1; 500]);
+    let sim = crash(&sim, store, Loss::Process);
+    let paths = Paths::new("/cache".into());
+    sim.remove(&paths.index).unwrap();
+    sim.open(&paths.rebuild, Open::Create).unwrap();
+    let store = open(&sim, Durability::Durable);
+    assert_eq!(store.open_report().quarantined.len(), 1, "{:?}", store.open_report());
+    store.close().unwrap();
+    let store = open(&sim, Durability::Durable);
+    assert!(store.open_report().quarantined.is_empty(), "{:?}", store.open_report());
+    assert_eq!(store.read("x").unwrap().unwrap().value, vec![1; 500]);
 }
 
 /// A replay that needs more memory than it may take is checkpointed in between.
@@ -76,7 +90,7 @@ fn r36_a_replay_takes_bounded_memory() {
         let entry = NewEntry::new(Origin::Real).codec(Codec::Raw);
         store.write(&format!("t{i}"), [i as u8; 20], &entry).unwrap();
     }
-    let sim = kill(&sim, store);
+    let sim = crash(&sim, store, Loss::Process);
     let options = Options::new(ByteSize::new(1 << 20)).inline_limit(64);
     let tuning = Tuning { checkpoint_at: 5_000, ..TUNING };
     let store = Store::open_with(Arc::new(sim), Path::new("/cache"), options, tuning).unwrap();

@@ -21,12 +21,8 @@ impl Inner {
         // No entry is no proof that no file is left of the tag: one that is about to be unlinked would be
         // adopted after a crash, unless the log says that the tag was removed.
         let generation = self.next_generation.load(Ordering::Acquire).saturating_sub(1);
-        self.append(&mut writer, vec![Op::Remove { tag: tag.to_owned(), generation }], &[])?;
-        let position = writer.log.position();
-        if let Some(found) = &found {
-            self.discard_file(position, tag, &found.meta);
-            lock(&self.live).remove(tag.into(), &found.meta);
-        }
+        let old = found.as_ref().map(|found| &*found.meta);
+        let position = self.commit_remove(&mut writer, tag, generation, old)?;
         drop(writer);
         self.acknowledge(position)?;
         Ok(found.is_some())
@@ -150,9 +146,9 @@ mod tests {
     use crate::store::inner::Tuning;
     use crate::{ByteSize, Durability, NewEntry, Options, Origin, Store};
 
-    /// Who goes next is looked up from a cursor, which starts anew when a checkpoint has moved the entries.
+    /// A cursor finds the next entry to evict, and starts anew when a checkpoint has moved the entries.
     #[test]
-    fn r15_the_oldest_goes_first_across_folds() {
+    fn r15_the_oldest_leaves_first_across_checkpoints() {
         const ROOM: usize = 8;
         let options = Options::new(ByteSize::new(10 * ROOM as u64)).durability(Durability::Relaxed);
         let tuning = Tuning { checkpoint_at: 1 << 20, sync_all_from: 2, threads: false };

@@ -274,8 +274,8 @@ impl Store {
         self.inner().resize(budget.bytes(), self.inner().options.allow_shrink).map(drop)
     }
 
-    /// Like [`set_budget`](Self::set_budget), with a word of its own about whether more than a tenth of
-    /// the entries may go. Gives how many went.
+    /// Like [`set_budget`](Self::set_budget), but `allow_shrink` decides whether more than a tenth of the
+    /// entries may be evicted, instead of the option of that name. Returns how many were evicted.
     ///
     /// # Errors
     /// When more than a tenth of the entries would go and `allow_shrink` is false, when pinned entries do

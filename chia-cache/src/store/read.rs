@@ -190,7 +190,7 @@ impl Inner {
         let mut writer = lock(&self.writer);
         if self.find(tag, false)?.is_some_and(|now| now.meta == found.meta) {
             self.keep_aside(tag, found);
-            self.commit_remove(&mut writer, tag, &found.meta)?;
+            self.commit_remove(&mut writer, tag, found.meta.generation, Some(&*found.meta))?;
             self.counters.quarantined.add(1);
             tracing::warn!(tag, why, "a damaged entry is put into quarantine");
         }

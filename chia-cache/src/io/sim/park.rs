@@ -51,7 +51,7 @@ impl Parking {
         *phase == Phase::Parked
     }
 
-    /// Waits until the thread has finished, for so long.
+    /// Waits until the thread has finished, at most for `time`.
     pub(crate) fn finished_within(&self, time: Duration) -> bool {
         let (phase, _) = self
             .changed
