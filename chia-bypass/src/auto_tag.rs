@@ -1,8 +1,9 @@
 //! Tags for calls without one, computed from their arguments.
 
+use chia_config::Config;
 use twox_hash::XxHash3_128;
 
-use crate::Digest;
+use crate::{Digest, Fingerprint};
 
 /// The tag of a call that has none (`tag: auto`): the same for the same function, version and
 /// arguments, in every process and on every machine, and another for any others.
@@ -31,4 +32,16 @@ pub fn auto_tag(function: &str, version: Option<&str>, arguments: &[Digest]) -> 
         hash.write(&argument.to_le_bytes());
     }
     format!("auto:{function}:{:032x}", hash.finish_128())
+}
+
+impl Fingerprint {
+    /// The tag of a call of `function` that has none, as [`auto_tag`] makes it. Arguments that the rules
+    /// ignore do not count.
+    pub fn auto_tag(&self, function: &str, config: &Config) -> String {
+        let compared = self.arguments.iter().enumerate().filter(|(index, print)| {
+            !config.ignored(function).any(|ignored| ignored.is(index + 1, print.name.as_deref()))
+        });
+        let hashes: Vec<Digest> = compared.map(|(_, print)| print.hash).collect();
+        auto_tag(function, self.version.as_deref(), &hashes)
+    }
 }

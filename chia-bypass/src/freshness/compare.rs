@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chia_config::{Argument, Check};
+use chia_config::{Argument, BypassRule, Check, Config};
 use serde::{Deserialize, Serialize};
 
 use super::{ArgumentPrint, Difference, Fingerprint};
@@ -47,6 +47,14 @@ impl Comparison {
     /// `check` differs.
     pub fn new<'a>(check: Check, ignored: impl IntoIterator<Item = &'a Argument>) -> Self {
         Self { check, ignored: ignored.into_iter().cloned().collect() }
+    }
+
+    /// The comparison that the rules of a function ask for. Where its bypass rule states no `check`,
+    /// everything is checked if `check_by_default`, else nothing.
+    pub fn of_rules(config: &Config, function: &str, check_by_default: bool) -> Self {
+        let default = if check_by_default { Check::EVERYTHING } else { Check::NOTHING };
+        let check = config.bypass(function).and_then(BypassRule::check).unwrap_or(default);
+        Self::new(check, config.ignored(function))
     }
 
     /// Compares a call with the record of a result.

@@ -2,9 +2,8 @@
 //! compared before a replay.
 
 use bytes::Bytes;
-use chia_bypass::{ArgumentPrint, Comparison, Digest, Fingerprint, Freshness, auto_tag};
+use chia_bypass::{ArgumentPrint, Comparison, Digest, Fingerprint, Freshness};
 use chia_cache::{Facts, NewEntry, Provenance};
-use chia_config::{Check, Config};
 use chia_services::codec;
 
 use crate::registry::Identity;
@@ -30,15 +29,6 @@ pub(super) fn of(identity: Identity, args: &[Bytes]) -> Fingerprint {
     }
 }
 
-/// The tag of a call that has none (R30).
-pub(super) fn tag(function: &str, fingerprint: &Fingerprint, config: &Config) -> String {
-    let compared = fingerprint.arguments.iter().enumerate().filter(|(index, print)| {
-        !config.ignored(function).any(|ignored| ignored.is(index + 1, print.name.as_deref()))
-    });
-    let hashes: Vec<Digest> = compared.map(|(_, print)| print.hash).collect();
-    auto_tag(function, fingerprint.version.as_deref(), &hashes)
-}
-
 /// Whether a recorded result still answers the call, and whether it may be served (R27).
 pub(super) fn compare(
     function: &str,
@@ -46,10 +36,7 @@ pub(super) fn compare(
     facts: &Facts,
     rules: &RulesData,
 ) -> (Freshness, bool) {
-    let default = if rules.check_by_default { Check::EVERYTHING } else { Check::NOTHING };
-    let check =
-        rules.config.bypass(function).and_then(chia_config::BypassRule::check).unwrap_or(default);
-    let comparison = Comparison::new(check, rules.config.ignored(function));
+    let comparison = Comparison::of_rules(&rules.config, function, rules.check_by_default);
     let freshness = comparison.compare(recorded(&facts.provenance).as_ref(), fingerprint);
     let serve = !comparison.forbids(&freshness);
     (freshness, serve)
