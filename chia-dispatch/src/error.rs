@@ -232,6 +232,30 @@ impl std::error::Error for Error {
     }
 }
 
+/// The text of an error and of each of its causes, with `: ` between them.
+///
+/// ```
+/// use chia_dispatch::{Error, ErrorKind, with_causes};
+///
+/// let error = Error::new(ErrorKind::Cache, "nothing is written")
+///     .with_source(std::io::Error::other("the disk is gone"));
+/// assert_eq!(with_causes(&error), "nothing is written: the disk is gone");
+/// ```
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    join_causes(error.to_string(), error)
+}
+
+fn join_causes(mut text: String, error: &dyn std::error::Error) -> String {
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}
+
 /// The causes of an error whose own text is the message already.
 #[derive(Debug)]
 struct Causes(Box<dyn std::error::Error + Send + Sync>);
@@ -264,13 +288,7 @@ struct Wire {
 
 impl Serialize for Error {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut message = self.0.message.clone();
-        let mut cause = std::error::Error::source(self);
-        while let Some(source) = cause {
-            message.push_str(": ");
-            message.push_str(&source.to_string());
-            cause = source.source();
-        }
+        let message = join_causes(self.0.message.clone(), self);
         let (function, node) = (self.0.function.clone(), self.0.node.clone());
         let report = self.report().map(str::to_owned);
         Wire { kind: self.0.kind, message, function, node, report }.serialize(serializer)

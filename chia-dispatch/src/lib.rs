@@ -10,7 +10,7 @@ mod resources;
 pub use backend::Backend;
 #[cfg(feature = "mock")]
 pub use backend::MockBackend;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, with_causes};
 pub use feasible::feasible_nodes;
 pub use host::{Actor, ForeignRunner, Host, Job, Place, TaskContext, no_foreign};
 pub use panics::guarded;

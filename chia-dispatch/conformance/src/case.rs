@@ -140,7 +140,7 @@ impl Case {
         self.during(&format!("a task to reach {label:?}"), there).await;
     }
 
-    /// Waits until so many lines of the log begin with this.
+    /// Waits until `count` lines of the log begin with `prefix`.
     pub(crate) async fn reached_by(&self, count: usize, prefix: &str) {
         let enough =
             |log: &Vec<String>| log.iter().filter(|line| line.starts_with(prefix)).count() >= count;

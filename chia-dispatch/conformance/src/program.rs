@@ -34,7 +34,7 @@ async fn outer(board: SocketAddr, label: String, depth: u32) -> Result<String> {
 pub(super) static OUTER: Function<(SocketAddr, String, u32), String> =
     Function::new("kit_outer", &outer);
 
-/// Runs the step, so deep, and then fails.
+/// Runs the step, `depth` calls deep, and then fails.
 async fn fails(board: SocketAddr, label: String, depth: u32, panics: bool) -> Result<String> {
     let chia = here()?;
     if depth > 0 {

@@ -11,7 +11,7 @@ use super::case::Case;
 use super::list::{CaseInfo, cases, sentence};
 use super::{Factory, Instance, Layout};
 
-/// So many lines of what tasks said are shown when a case fails.
+/// The number of log lines that are printed when a case fails.
 const LAST: usize = 20;
 
 /// How long a backend may take to shut down.

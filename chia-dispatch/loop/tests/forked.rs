@@ -77,13 +77,9 @@ fn calls(run: &mut Child, most: usize) -> Vec<[String; 3]> {
 fn contents(dir: &Path) -> BTreeMap<String, (Bytes, Facts)> {
     let store = Store::open_read_only(dir).unwrap();
     let facts = store.page("", None, usize::MAX).unwrap();
-    let entry = |facts: Facts| {
+    let entry = |mut facts: Facts| {
+        facts.last_read = None;
         let value = store.read(&facts.tag).unwrap().unwrap().value;
-        let facts = {
-            let mut facts = facts;
-            facts.last_read = None;
-            facts
-        };
         (facts.tag.clone(), (value, facts))
     };
     facts.into_iter().map(entry).collect()

@@ -6,7 +6,7 @@ use crate::lines::{CallEnd, CallStart, Fingerprint};
 /// Room for a line, in bytes, so that the buffer seldom grows in the middle of one.
 const USUAL_LINE: usize = 512;
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+pub(crate) const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// A line that goes into the record.
 pub(crate) trait Encode {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::encode::Encode;
+use crate::encode::{Encode, HEX};
 
 /// The longest error message that a record keeps, in bytes; the rest is cut off.
 const LONGEST_TEXT: usize = 2_000;
@@ -66,7 +66,7 @@ impl Fingerprint {
     pub(crate) fn digits(self) -> [u8; DIGITS] {
         let mut digits = [0; DIGITS];
         for (at, digit) in digits.iter_mut().enumerate() {
-            *digit = b"0123456789abcdef"[usize::from((self.0 >> (44 - 4 * at)) as u8 & 15)];
+            *digit = HEX[usize::from((self.0 >> (44 - 4 * at)) as u8 & 15)];
         }
         digits
     }

@@ -1,7 +1,6 @@
 //! The cache as an actor: one store, shared by every driver and worker (R21).
 
 use std::ffi::OsStr;
-use std::io::Cursor;
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,8 +13,8 @@ use chia_cache::{ByteSize, Durability, Options, Policy, Store};
 use chia_dispatch::{Actor, Error, ErrorKind, Result, TaskContext};
 use serde::{Deserialize, Serialize};
 
-use super::direct::{self, CacheEndpoint, Request, Secret, Served};
-use super::overlay::OverlayStore;
+use super::direct::{self, CacheEndpoint, Request, Secret, Sent, Served};
+use super::overlay::{OverlayStore, same};
 use super::{blocking, metrics, owner, unknown_method, warnings};
 use crate::message::{pack, unpack};
 
@@ -176,9 +175,9 @@ impl Actor for CacheActor {
             "write" | "read" | "replay" | "has" | "manage" => {
                 blocking(move || respond(&store, &payload, args.into_iter().next())).await
             }
-            "facts" | "evict" | "flush" | "keys" | "stats" => {
+            "facts" | "keys" => {
                 let method = method.to_owned();
-                blocking(move || manage(&store, &method, &payload)).await
+                blocking(move || list(&store, &method, &payload)).await
             }
             _ => Err(unknown_method("cache", method)),
         }
@@ -198,8 +197,7 @@ fn attach(cache: &OverlayStore, payload: &Bytes) -> Result<()> {
         );
         Error::new(ErrorKind::Cache, message)
     };
-    let canonical = |dir: &Path| std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
-    if canonical(store.dir()) != canonical(&wanted.dir) {
+    if !same(store.dir(), &wanted.dir) {
         return Err(differs("directory", &store.dir().display(), &wanted.dir.display()));
     }
     if store.durability() != wanted.durability {
@@ -221,27 +219,19 @@ fn attach(cache: &OverlayStore, payload: &Bytes) -> Result<()> {
 /// Answers a request as the socket does. A large value came as an object of its own.
 fn respond(store: &OverlayStore, payload: &Bytes, object: Option<Bytes>) -> Result<Bytes> {
     let (request, inline): (Request<'_>, Bytes) = unpack(payload)?;
-    let value = object.unwrap_or(inline);
-    let length = value.len() as u64;
-    let broken = |error| Error::new(ErrorKind::Cache, "the cache failed").with_source(error);
-    let (answer, found) =
-        direct::respond(store, &request, Cursor::new(value), length).map_err(broken)?;
+    let value = Sent::Whole(object.unwrap_or(inline));
+    let (answer, found) = direct::respond(store, &request, value);
     pack(&answer, &found)
 }
 
-/// What is small and may wait for the disk.
-fn manage(store: &OverlayStore, method: &str, payload: &Bytes) -> Result<Bytes> {
-    let tag = || unpack::<String>(payload).map(|(tag, _)| tag);
-    match method {
-        "facts" => pack(&store.facts(&tag()?).map_err(failed)?, &[]),
-        "evict" => pack(&store.own().evict(&tag()?).map_err(failed)?, &[]),
-        "flush" => pack(&store.own().clear().map_err(failed)?, &[]),
-        "keys" => {
-            let keys = postcard::to_stdvec(&store.keys().map_err(failed)?);
-            pack(&(), &keys.map_err(|error| Error::of(ErrorKind::Encode, error.into()))?)
-        }
-        _ => pack(&store.own().stats(), &[]),
+/// The facts of an entry, or all tags.
+fn list(store: &OverlayStore, method: &str, payload: &Bytes) -> Result<Bytes> {
+    if method == "facts" {
+        let (tag, _) = unpack::<String>(payload)?;
+        return pack(&store.facts(&tag).map_err(failed)?, &[]);
     }
+    let keys = postcard::to_stdvec(&store.keys().map_err(failed)?);
+    pack(&(), &keys.map_err(|error| Error::of(ErrorKind::Encode, error.into()))?)
 }
 
 fn failed(error: chia_cache::Error) -> Error {

@@ -359,7 +359,8 @@ impl CacheClient {
     /// # Errors
     /// A cache that does not answer.
     pub async fn evict(&self, tag: &str) -> Result<bool> {
-        self.ask("evict", &tag).await
+        let request = Request::Evict { tag: tag.into() };
+        self.through_backend(&request, Bytes::new()).await?.0.has()
     }
 
     /// Removes every entry; how many there were.
@@ -367,7 +368,7 @@ impl CacheClient {
     /// # Errors
     /// A cache that does not answer.
     pub async fn flush(&self) -> Result<u64> {
-        self.ask("flush", &()).await
+        self.through_backend(&Request::Clear, Bytes::new()).await?.0.removed()
     }
 
     /// All tags, in no order.
@@ -392,7 +393,7 @@ impl CacheClient {
     /// # Errors
     /// A cache that does not answer.
     pub async fn stats(&self) -> Result<Stats> {
-        self.ask("stats", &()).await
+        self.through_backend(&Request::Stats, Bytes::new()).await?.0.stats()
     }
 
     /// Ends the cache: for every loop that shares it. Its entries stay on disk.

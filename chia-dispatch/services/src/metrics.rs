@@ -20,8 +20,10 @@ const LONGEST: usize = 8 * 1024;
 
 /// Serves the counters, if the environment says where, until the last handle of the store is dropped.
 pub(crate) fn serve_if_asked(store: &Store) -> io::Result<()> {
-    match std::env::var(ADDRESS) {
-        Ok(text) if !text.is_empty() => serve(store, address(&text)?).map(|_| ()),
+    match std::env::var_os(ADDRESS) {
+        Some(text) if !text.is_empty() => {
+            serve(store, address(&text.to_string_lossy())?).map(|_| ())
+        }
         _ => Ok(()),
     }
 }

@@ -198,13 +198,7 @@ impl Base {
     fn replay(&self, tag: &str, function: &str) -> Result<Option<Replay>> {
         let found = match self {
             Self::Owned(store) => store.replay(tag, function)?,
-            Self::Watched(store) => match store.read(tag)? {
-                Some(entry) => match entry.facts.replay_miss(function) {
-                    None => Replay::Hit(entry),
-                    Some(miss) => Replay::Miss(miss),
-                },
-                None => return Ok(None),
-            },
+            Self::Watched(store) => store.replay(tag, function)?,
         };
         Ok(Some(found).filter(|found| matches!(found, Replay::Hit(_))))
     }
@@ -219,16 +213,13 @@ impl Base {
     fn keys(&self) -> Result<Vec<String>> {
         match self {
             Self::Owned(store) => store.keys(),
-            Self::Watched(store) => {
-                let page = store.page("", None, usize::MAX)?;
-                Ok(page.into_iter().map(|facts| facts.tag).collect())
-            }
+            Self::Watched(store) => store.keys(),
         }
     }
 }
 
 /// Whether both paths are one directory.
-fn same(a: &Path, b: &Path) -> bool {
+pub(crate) fn same(a: &Path, b: &Path) -> bool {
     let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     canonical(a) == canonical(b)
 }

@@ -1,7 +1,6 @@
 //! The exceptions that the crates' errors become.
 
-use std::error::Error;
-
+use chia_dispatch::with_causes;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -84,16 +83,4 @@ fn of_kind(error: PyErr, kind: &str) -> PyErr {
     // Setting an attribute of a fresh exception fails only when memory is out.
     let set = Python::attach(|py| error.value(py).setattr("kind", kind));
     set.err().unwrap_or(error)
-}
-
-/// The message of an error with its causes, since a Python exception is shown by its text.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        cause = source.source();
-    }
-    text
 }

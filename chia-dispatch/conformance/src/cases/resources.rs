@@ -124,7 +124,7 @@ async fn visits(case: &Case, tasks: usize, demand: &Resources, limit: usize) {
     assert!(peak <= limit, "{peak} tasks held {demand} at once where {limit} fit");
 }
 
-/// Keeps so many tasks of a demand alive, a new one handed in before the oldest may end, and expects
+/// Keeps `alive` tasks of a demand alive, a new one submitted before the oldest may end, and expects
 /// the other task to run before thirty have passed.
 async fn starve(case: &Case, (stream, alive): (&Resources, usize), starved: &Resources) {
     let crowd =

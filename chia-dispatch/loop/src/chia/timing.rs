@@ -24,11 +24,11 @@ impl Timing {
         self.span = Some((first.min(dispatched), last.max(ended)));
         let wait = outcome.started.duration_since(dispatched).unwrap_or_default();
         let names = resources.iter().map(|(name, _)| name);
-        let others: Vec<_> = names.filter(|name| *name != CPU).collect();
-        match others[..] {
-            [] => self.count(CPU, wait),
-            ref others => others.iter().for_each(|name| self.count(name, wait)),
+        let mut others = names.filter(|name| *name != CPU).peekable();
+        if others.peek().is_none() {
+            self.count(CPU, wait);
         }
+        others.for_each(|name| self.count(name, wait));
     }
 
     fn count(&mut self, resource: &str, wait: Duration) {

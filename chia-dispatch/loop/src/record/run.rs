@@ -92,16 +92,12 @@ impl RunRecord {
         let Some(outcome) = outcome else {
             return self.recorder.end(&CallEnd::new(entry.id, now, "ran").bytes(bytes));
         };
-        for nested in &outcome.calls {
-            self.add(nested, entry.id);
-        }
+        self.add_all(&outcome.calls, entry.id);
         self.recorder.end(&self.line(entry, outcome, bytes, now));
     }
 
     pub(super) fn fail(&self, entry: Entry, error: &Error, calls: &[NestedCall]) {
-        for nested in calls {
-            self.add(nested, entry.id);
-        }
+        self.add_all(calls, entry.id);
         let end = CallEnd::new(entry.id, self.recorder.now_us(), how(error.kind()));
         self.recorder.end(&end.error(error.to_string()));
     }
@@ -130,6 +126,13 @@ impl RunRecord {
         end
     }
 
+    /// Adds calls that a task in another process made.
+    fn add_all(&self, calls: &[NestedCall], parent: u64) {
+        for call in calls {
+            self.add(call, parent);
+        }
+    }
+
     /// Adds a call that a task in another process made, and what that one made in turn.
     fn add(&self, call: &NestedCall, parent: u64) {
         let entry = Entry { id: self.recorder.next_id(), queued_us: self.since(call.queued) };
@@ -151,19 +154,13 @@ impl RunRecord {
         }
         self.recorder.start(&start);
         match &call.end {
-            NestedEnd::Open => {
-                self.recorder.left(CallLeft { id: entry.id, left_us: self.recorder.now_us() });
-            }
+            NestedEnd::Open => self.leave(entry),
             NestedEnd::Done { ended, bytes, outcome } => {
-                for nested in &outcome.calls {
-                    self.add(nested, entry.id);
-                }
+                self.add_all(&outcome.calls, entry.id);
                 self.recorder.end_later(&self.line(entry, outcome, *bytes, self.since(*ended)));
             }
             NestedEnd::Failed { ended, kind, error, calls } => {
-                for nested in calls {
-                    self.add(nested, entry.id);
-                }
+                self.add_all(calls, entry.id);
                 let end = CallEnd::new(entry.id, self.since(*ended), kind);
                 self.recorder.end_later(&end.error(error.as_str()));
             }

@@ -172,7 +172,7 @@ impl<'a> Running<'a> {
         let fingerprint = fingerprint::of(identity, &self.args);
         if self.tag.is_none() && self.envelope.auto_tag {
             let config = &self.chia.rules().data.config;
-            self.tag = Some(fingerprint::tag(self.function, &fingerprint, config).into());
+            self.tag = Some(fingerprint.auto_tag(self.function, config).into());
         }
         self.fingerprint = Some(fingerprint);
         Ok(())

@@ -25,7 +25,7 @@ use chia_dispatch::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 pub use client::DirectClient;
-pub(super) use server::{Served, open, respond};
+pub(super) use server::{Sent, Served, open, respond};
 
 use crate::message::{pack, unpack};
 
@@ -151,6 +151,14 @@ impl Answer {
         if let Self::Has(has) = self { Ok(has) } else { Err(self.unexpected()) }
     }
 
+    pub(crate) fn removed(self) -> Result<u64> {
+        if let Self::Removed(removed) = self { Ok(removed) } else { Err(self.unexpected()) }
+    }
+
+    pub(crate) fn stats(self) -> Result<Stats> {
+        if let Self::Stats(stats) = self { Ok(*stats) } else { Err(self.unexpected()) }
+    }
+
     /// The facts of the value that follows the answer, or why there is none.
     pub(crate) fn found(self) -> Result<Result<Facts, String>> {
         match self {
@@ -191,7 +199,7 @@ fn check_half(said: &[u8; HALF], expected: &[u8]) -> io::Result<()> {
     }
 }
 
-/// The value of a message: so many bytes, and an error when the peer goes away before.
+/// The value of a message: exactly `left` bytes, and an error when the peer goes away before.
 struct Exactly<R> {
     from: R,
     left: u64,

@@ -3,7 +3,7 @@
 //! Connections that wait for the next request cost no thread. A request takes one of the threads of
 //! [`CONCURRENCY`] for as long as the store works on it.
 
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chia_cache::{Entry, ErrorKind as StoreErrorKind, Replay, WeakStore};
+use chia_dispatch::with_causes;
 use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -171,8 +172,15 @@ impl Server {
         let work = move || {
             let request: Request<'_> = parse_header(&header)?;
             let (answer, found) = match gathered {
-                Some(value) => respond(&store, &request, Cursor::new(value), length)?,
-                None => respond(&store, &request, Streamed { runtime, from: &mut from }, length)?,
+                Some(value) => respond(&store, &request, Sent::Whole(value.into())),
+                None => {
+                    let from = Streamed { runtime, from: &mut from };
+                    let mut value = Exactly { from, left: length };
+                    let answered = respond(&store, &request, Sent::Stream(&mut value));
+                    // What the store did not read of the value is skipped.
+                    io::copy(&mut value, &mut io::sink())?;
+                    answered
+                }
             };
             Ok((answer, found, from))
         };
@@ -180,34 +188,28 @@ impl Server {
     }
 }
 
-/// The answer to a request. What the store did not read of the value is skipped.
+/// The value of a request.
+pub(crate) enum Sent<'a> {
+    /// In memory.
+    Whole(Bytes),
+    /// Still to be read.
+    Stream(&'a mut dyn Read),
+}
+
+/// The store's answer to a request.
 pub(crate) fn respond(
     store: &OverlayStore,
     request: &Request<'_>,
-    from: impl Read,
-    length: u64,
-) -> io::Result<(Answer, Bytes)> {
-    let mut value = Exactly { from, left: length };
-    let answered = answer(store, request, &mut value)?;
-    io::copy(&mut value, &mut io::sink())?;
-    Ok(answered)
-}
-
-/// The store's answer to a request. An error is one of the connection.
-fn answer(
-    store: &OverlayStore,
-    request: &Request<'_>,
-    value: &mut Exactly<impl Read>,
-) -> io::Result<(Answer, Bytes)> {
+    value: Sent<'_>,
+) -> (Answer, Bytes) {
     let nothing = |answer| (answer, Bytes::new());
     let missing = |why: String| nothing(Answer::Missing(why));
     let found = |Entry { value, facts, .. }| (Answer::Found(Box::new(facts)), value);
     let answered = match request {
         Request::Write { tag, entry } => {
-            let written = if value.left <= GATHER {
-                store.own().write(tag, value.gather()?, entry)
-            } else {
-                store.own().write_from(tag, value, entry)
+            let written = match value {
+                Sent::Whole(value) => store.own().write(tag, value, entry),
+                Sent::Stream(value) => store.own().write_from(tag, value, entry),
             };
             written.map(|written| nothing(Answer::Written(written)))
         }
@@ -233,16 +235,15 @@ fn answer(
             set.map(|_| nothing(Answer::Stats(Box::new(store.own().stats()))))
         }
     };
-    Ok(answered.unwrap_or_else(|error| nothing(refusal(&error))))
+    answered.unwrap_or_else(|error| nothing(refusal(&error)))
 }
 
 /// Why the store did not do it: by its own rules, or because it failed.
 fn refusal(error: &chia_cache::Error) -> Answer {
+    let why = with_causes(error);
     match error.kind() {
-        StoreErrorKind::Shrink { .. } | StoreErrorKind::Pinned => {
-            Answer::Refused(error.to_string())
-        }
-        _ => Answer::Failed(error.to_string()),
+        StoreErrorKind::Shrink { .. } | StoreErrorKind::Pinned => Answer::Refused(why),
+        _ => Answer::Failed(why),
     }
 }
 
