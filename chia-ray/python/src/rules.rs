@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use chia_bypass::{Bypass, CacheLook, RunSettings};
-use chia_config::{Check, Config, Diagnostic};
+use chia_config::{Config, Diagnostic};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -189,7 +189,7 @@ impl Rules {
 
     /// The tag that is made for a call.
     fn auto_tag(&self, function: &str, fingerprint: &Fingerprint) -> String {
-        freshness::auto_tag(self.read().config(), function, &fingerprint.inner)
+        fingerprint.inner.auto_tag(function, self.read().config())
     }
 
     /// Whether an entry with these packed facts may answer a call, and what differs, if anything does.
@@ -200,8 +200,9 @@ impl Rules {
         facts: &[u8],
     ) -> PyResult<(bool, Option<String>)> {
         let facts = entry::unpack_facts(facts)?;
-        let default = if self.check_by_default { Check::EVERYTHING } else { Check::NOTHING };
-        Ok(freshness::compare(self.read().config(), default, function, &fingerprint.inner, &facts))
+        let bypass = self.read();
+        let print = &fingerprint.inner;
+        Ok(freshness::compare(bypass.config(), function, self.check_by_default, print, &facts))
     }
 
     /// How many seconds a rehearsed call takes whose computation is recorded to have taken `recorded`;

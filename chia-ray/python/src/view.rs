@@ -2,15 +2,12 @@
 
 use std::path::PathBuf;
 
-use chia_cache::{ReadOnlyStore, ReplayMiss};
+use chia_cache::{ReadOnlyStore, Replay, ReplayMiss};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::store::{Found, found};
 use crate::{error, facts};
-
-/// How many entries are listed at a time.
-const PAGE: usize = 1000;
 
 /// A store that is only looked at, beside its owner or without one: what it held when it was opened or
 /// last refreshed.
@@ -52,9 +49,9 @@ impl StoreView {
         tag: &str,
         function: &str,
     ) -> PyResult<(Option<Found<'py>>, Option<String>)> {
-        match self.replay_miss(py, tag, function)? {
-            None => Ok((self.read(py, tag)?, None)),
-            why => Ok((None, why)),
+        match self.look(py, |store| store.replay(tag, function))? {
+            Replay::Hit(entry) => Ok((Some(found(py, &entry.value, &entry.facts)?), None)),
+            Replay::Miss(why) => Ok((None, Some(why.to_string()))),
         }
     }
 
@@ -78,17 +75,7 @@ impl StoreView {
 
     /// All tags, sorted.
     fn keys(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.look(py, |store| {
-            let mut tags: Vec<String> = Vec::new();
-            loop {
-                let page = store.page("", tags.last().map(String::as_str), PAGE)?;
-                let is_last = page.len() < PAGE;
-                tags.extend(page.into_iter().map(|known| known.tag));
-                if is_last {
-                    return Ok(tags);
-                }
-            }
-        })
+        self.look(py, ReadOnlyStore::keys)
     }
 
     /// What the entries count against the budget.

@@ -172,7 +172,7 @@ async fn a_package_of_another_protocol() -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let copied = Command::new("cp").arg("-r").arg(package()).arg(folder.path()).status().unwrap();
     assert!(copied.success());
-    let wire = folder.path().join("chia/_wire.py");
+    let wire = folder.path().join("chia_ray/_wire.py");
     let ours = fs::read_to_string(&wire).unwrap();
     let (before, after) = ours.split_once("PROTOCOL: Final = ").unwrap();
     let (_, after) = after.split_once('\n').unwrap();

@@ -96,6 +96,8 @@ def function(
     says of a result whether it is worth writing to the cache. Other options are those of ``ray.remote``,
     for loops on Ray.
     """
-    if decorated is not None:
-        return Function(decorated, name)
-    return lambda given: Function(given, name, version, keep_if, options)
+
+    def made(given: Any) -> Any:
+        return Function(given, name, version, keep_if, options)
+
+    return made if decorated is None else made(decorated)

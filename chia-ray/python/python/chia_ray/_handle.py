@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from chia_ray._work import Outcome
+from chia_ray._work import Outcome, warn_stale, was_stored
 
 if TYPE_CHECKING:
     from chia_ray._function import Function
@@ -74,7 +74,6 @@ class Tally:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[str, Counts] = {}
-        self._stale: set[str] = set()
         self._calls = self._done = self._failed = 0
         self._saved = 0.0
 
@@ -83,20 +82,19 @@ class Tally:
         with self._lock:
             self._calls += 1
 
-    def end(self, function: Function[..., Any], outcome: Outcome) -> bool:
-        """Counts a call that is done. Whether its result is the first stale one of its function."""
+    def end(self, function: Function[..., Any], outcome: Outcome) -> None:
+        """Counts a call that is done, and warns of the first stale result of its function."""
         with self._lock:
             self._done += 1
             self._saved += outcome.saved
             counts = self._of(function.name)
             setattr(counts, outcome.became, getattr(counts, outcome.became) + 1)
-            counts.written += outcome.written in ("stored", "refreshed", "collision")
+            counts.written += was_stored(outcome.written)
             counts.rejected += outcome.written == "rejected"
             counts.stale += outcome.stale is not None
-            is_first = outcome.stale is not None and function.name not in self._stale
-            if is_first:
-                self._stale.add(function.name)
-            return is_first
+            is_first = counts.stale == 1
+        if outcome.stale is not None and is_first:
+            warn_stale(function.name, outcome.tag, outcome.stale)
 
     def fail(self, function: Function[..., Any]) -> None:
         """Counts a call that failed."""

@@ -17,7 +17,7 @@ from chia_ray._function import Function
 from chia_ray._handle import Handle, Tally
 from chia_ray._settled import settled
 from chia_ray._store import Store
-from chia_ray._work import Found, Job, Outcome, Work
+from chia_ray._work import Found, Job, Outcome, Work, warn_written
 
 _log = logging.getLogger("chia")
 _R = TypeVar("_R")
@@ -82,21 +82,11 @@ class LocalRunner:
             self._tally.fail(call.function)
             handle.set_exception(error)
         else:
-            if self._tally.end(call.function, outcome):
-                warn_stale(call.function.name, outcome)
+            self._tally.end(call.function, outcome)
             handle._outcome = outcome
             handle.set_result(value)
         finally:
             self._inside.is_worker = before
-
-
-def warn_stale(name: str, outcome: Outcome) -> None:
-    """Warns of a stale result that was served."""
-    _log.warning(
-        "%s [%s] was served from the cache, but %s; set `check: true` in its rule to run such calls "
-        "(this is said once for each function)",
-        name, outcome.tag, outcome.stale,
-    )  # fmt: skip
 
 
 class _Call:
@@ -162,10 +152,7 @@ class _Call:
         except Exception as error:
             _log.warning("the result of %s [%s] is not cached: %s", name, tag, error)
             return "failed"
-        if written == "too_large":
-            _log.warning("the result of %s [%s] is larger than the whole cache", name, tag)
-        if written == "collision":
-            _log.warning("the result of %s took the place of another function's under [%s]", name, tag)
+        warn_written(_log, written, name, tag)
         return written
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
-import time
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, NoReturn, ParamSpec, Protocol, TypeVar
 
-from chia_ray import _native
+from chia_ray import _native, _rules
 from chia_ray._function import Function
 from chia_ray._handle import Counts, Forecast, Handle, Progress, Tally
 from chia_ray._store import Store
@@ -114,12 +112,9 @@ class Loop:
         run_from: str | None = None,
         check_by_default: bool = False,
     ) -> None:
-        run = f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(4)}"
-        loaded = _native.Rules(
-            rules, run=run, mode=mode, rerun=rerun, run_from=run_from, check_by_default=check_by_default
+        loaded = _rules.load(
+            rules, _log, mode=mode, rerun=rerun, run_from=run_from, check_by_default=check_by_default
         )
-        for warning in loaded.warnings():
-            _log.warning("%s", warning)
         self._strict = strict
         self._has_cache = cache is not None
         self._tally = Tally()
@@ -245,16 +240,10 @@ class Loop:
         kwargs: dict[str, Any],
     ) -> tuple[Job, Callable[..., Any] | None]:
         name = function.name
-        decision = self._rules.decide(name, tag, fresh)
+        decision = _rules.decide(self._rules, self._strict, (name, tag, fresh), args, kwargs)
         if decision is None:
             return self._job(name, tag, None), None
         self._check_arguments(function)
-        if decision.condition is not None:
-            data = None if decision.data is None else str(decision.data)
-            answer = bool(decision.condition(tag, data, *args, **kwargs))
-            decision = self._rules.resolve(name, tag, answer, fresh)
-        if (decision.unreplaced and self._strict) or decision.action == "fail":
-            raise _native.ConfigError(decision.reason)
         if decision.notice:
             _log.warning("%s", decision.reason)
         return self._job(name, tag, decision), decision.provider

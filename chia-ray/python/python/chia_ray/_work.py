@@ -53,6 +53,28 @@ class Outcome(NamedTuple):
     written: str | None = None
 
 
+def was_stored(written: str | None) -> bool:
+    """Whether the value is in the cache now, from what a write says it did."""
+    return written in ("stored", "refreshed", "collision")
+
+
+def warn_written(log: logging.Logger, written: str, function: str, tag: str) -> None:
+    """Warns of a write that did not do what its user expects."""
+    if written == "too_large":
+        log.warning("the result of %s [%s] is larger than the whole cache", function, tag)
+    elif written == "collision":
+        log.warning("the result of %s took the place of another function's under [%s]", function, tag)
+
+
+def warn_stale(function: str, tag: str | None, differs: str) -> None:
+    """Warns of a stale result that was served."""
+    _log.warning(
+        "%s [%s] was served from the cache, but %s; set `check: true` in its rule to run such calls "
+        "(this is said once for each function)",
+        function, tag, differs,
+    )  # fmt: skip
+
+
 class _Miss(NamedTuple):
     """Why nothing is replayed."""
 
@@ -125,11 +147,6 @@ class Work:
             self._fingerprint = means.fingerprint()
             if job.tag is None and job.auto_tag:
                 self._tag = means.cache_rules.auto_tag(job.function, self._fingerprint)
-
-    @property
-    def fingerprint(self) -> _native.Fingerprint | None:
-        """The fingerprint of the call, if the cache is used."""
-        return self._fingerprint
 
     def run(self) -> tuple[Any, Outcome]:
         """Gives the result, which is in the cache by then, and what became of the call."""

@@ -73,6 +73,21 @@ def test_providers_files_and_conditions(rules: str) -> None:
         assert loop.summary()["simulate"] == Counts(ran=2, provided=1)
 
 
+def test_a_condition_may_be_async(rules: str) -> None:
+    async def never(tag: str | None, data_path: str | None, seed: int) -> bool:
+        return False
+
+    with Loop(rules) as loop:
+        loop.provide(simulate, lambda tag, data_path, seed: "provided")
+        loop.condition(simulate, never)
+        assert loop.call(simulate, 2, tag="iter0").result() == 2
+
+
+def test_options_beside_the_function_count() -> None:
+    made = chia_ray.function(len, name="length", version="2", keep_if=bool)  # type: ignore[call-overload]
+    assert (made.name, made.identity.version, made.keep_if) == ("length", "2", bool)
+
+
 def test_futures_are_arguments_and_nested_calls_never_deadlock(rules: str) -> None:
     with Loop(rules, workers=1) as loop:
 

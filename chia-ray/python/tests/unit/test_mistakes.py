@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -262,7 +263,7 @@ MISTAKES = [
     Mistake(
         "a handle that waits too short",
         in_loop(lambda p: p.call(chia_ray.function(threading.Event().wait), 1).result(0.01)),
-        TimeoutError,
+        concurrent.futures.TimeoutError,  # TimeoutError itself from Python 3.11 on
         "",
     ),
     Mistake(

@@ -9,8 +9,8 @@ from ray.util import get_node_ip_address
 
 from chia_ray import _native, _wire
 from chia_ray._errors import ChiaError, call_native
-from chia_ray._work import Found
-from chia_ray.base._values import Buffers, Stored, encode, parts, was_stored
+from chia_ray._work import Found, was_stored
+from chia_ray.base._values import Buffers, Stored, encode, parts
 
 # Calls that the cache takes at once.
 CONCURRENCY = 32

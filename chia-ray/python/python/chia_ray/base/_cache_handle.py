@@ -12,12 +12,12 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from chia_ray import _native
-from chia_ray._work import Found
+from chia_ray._work import Found, was_stored
 from chia_ray.base import _direct, _scope, _writes
 from chia_ray.base._actors import ChiaActorHandle, ChiaMethod
 from chia_ray.base._refs import Answer, get, settled_answer
 from chia_ray.base._scope import ANY_CACHE, Site
-from chia_ray.base._values import encode, parts, was_stored
+from chia_ray.base._values import encode, parts
 
 _log = logging.getLogger("chia.cache")
 

@@ -16,7 +16,7 @@ from chia_ray._function import Function
 from chia_ray._handle import Handle, Tally
 from chia_ray._store import parse_size
 from chia_ray._work import Job, Outcome
-from chia_ray.base import _notes, _scope
+from chia_ray.base import _scope
 from chia_ray.base.bypass import Bypass
 from chia_ray.base.cache import attached
 from chia_ray.base.ChiaFunction import RemoteFunction
@@ -26,7 +26,7 @@ _R = TypeVar("_R")
 
 
 class RayHandle(Handle[_R]):
-    """The handle of a call on Ray. Its value stays on the cluster until somebody asks for it."""
+    """The handle of a call on Ray. Its value stays on the cluster until it is asked for."""
 
     def __init__(self, ref: Any) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class RayRunner:
     ) -> None:
         self._tally = tally
         self._lock = threading.Lock()
-        self._functions: dict[int, RemoteFunction[..., Any]] = {}
+        self._functions: dict[Function[..., Any], RemoteFunction[..., Any]] = {}
         self._pending: set[RayHandle[Any]] = set()
         self._bypass = Bypass.of_loop(rules)
         self.set_provider = self._bypass.set_provider
@@ -87,9 +87,9 @@ class RayRunner:
         given = tuple(map(_ref, args))
         named = {name: _ref(value) for name, value in kwargs.items()}
         with self._lock, _scope.entered(self._scope):
-            remote = self._functions.get(id(function))
+            remote = self._functions.get(function)
             if remote is None:
-                remote = self._functions[id(function)] = RemoteFunction._of(function)
+                remote = self._functions[function] = RemoteFunction._of(function)
             value, outcome = remote.dispatch_decided(job, given, named)
         handle: RayHandle[_R] = RayHandle(value)
         self._pending.add(handle)
@@ -115,8 +115,7 @@ class RayRunner:
             self._tally.fail(function)
         else:
             handle._outcome = Outcome(*done.result())
-            if self._tally.end(function, handle._outcome):
-                _notes.warn_stale(function.name, handle._outcome.tag, handle._outcome.stale or "")
+            self._tally.end(function, handle._outcome)
         self._pending.discard(handle)
         # A thread that waits goes on now.
         handle.set_result(None) if error is None else handle.set_exception(error)

@@ -9,6 +9,7 @@ import logging
 
 import ray
 
+from chia_ray._work import warn_stale
 from chia_ray.base import _scope, _writes
 
 _log = logging.getLogger("chia")
@@ -37,12 +38,3 @@ def stale(run: str, function: str, tag: str | None, differs: str) -> None:
     """Counts a stale result that was served, and warns of the first of a function."""
     if note(run, function, "stale", f"[{tag}] {differs}"):
         warn_stale(function, tag, differs)
-
-
-def warn_stale(function: str, tag: str | None, differs: str) -> None:
-    """Warns of a stale result that was served."""
-    _log.warning(
-        "%s [%s] was served from the cache, but %s; set `check: true` in its rule to run such calls "
-        "(this is said once for each function)",
-        function, tag, differs,
-    )  # fmt: skip

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import secrets
 import tempfile
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ import ray
 from ray import cloudpickle
 
 from chia_ray import _native
+from chia_ray._rules import new_run
 
 if TYPE_CHECKING:
     from chia_ray.base._run import _Task
@@ -190,11 +189,6 @@ def _unpacked(packed: Packed) -> tuple[Any, Cache | None]:
         while len(_decoded) > _KEPT:
             _decoded.popitem(last=False)
     return known
-
-
-def new_run() -> str:
-    """An id for a run: sortable by time, and its own on every machine."""
-    return f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(4)}"
 
 
 def rules_of(sections: dict[str, Any]) -> _native.Rules:

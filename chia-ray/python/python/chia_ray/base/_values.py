@@ -66,11 +66,6 @@ def parts(encoded: bytes | Buffers) -> list[Any]:
     return encoded.parts if isinstance(encoded, Buffers) else [encoded]
 
 
-def was_stored(written: str) -> bool:
-    """Whether the value is in the cache now, from what a write says it did."""
-    return written in ("stored", "refreshed", "collision")
-
-
 class Stored:
     """A value as it lies in the cache. Its receiver gets the value, which is unpickled there."""
 

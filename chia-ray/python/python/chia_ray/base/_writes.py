@@ -10,6 +10,7 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
+from chia_ray._work import warn_written
 from chia_ray.base import _direct
 from chia_ray.base._scope import Site
 from chia_ray.base._values import HoldsReferenceError, encode, parts
@@ -84,7 +85,7 @@ def write_result(site: Site, tag: str, function: str, value: object, entry: byte
         return "failed"
     writes.written += 1
     writes.timeouts_in_a_row = 0
-    _report(outcome, function, tag)
+    warn_written(_log, outcome, function, tag)
     return outcome
 
 
@@ -126,10 +127,3 @@ def _timed_out(site: Site, function: str, tag: str) -> None:
 def _failed(function: str, tag: str, why: str) -> None:
     writes.failed += 1
     _log.warning("the result of %s [%s] is not cached (failure %d): %s", function, tag, writes.failed, why)
-
-
-def _report(outcome: str, function: str, tag: str) -> None:
-    if outcome == "too_large":
-        _log.warning("the result of %s [%s] is larger than the whole cache", function, tag)
-    elif outcome == "collision":
-        _log.warning("the result of %s took the place of another function's under [%s]", function, tag)

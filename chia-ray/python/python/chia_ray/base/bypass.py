@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import uuid
@@ -11,8 +12,7 @@ from typing import Any
 
 import ray
 
-from chia_ray import _native
-from chia_ray._settled import settled
+from chia_ray import _native, _rules
 from chia_ray.base import _files, _scope, _writes
 from chia_ray.base._files import FileServerHandle
 from chia_ray.base._names import Names
@@ -55,16 +55,9 @@ class Bypass:
         run_from: str | None = None,
         check_by_default: bool = False,
     ) -> None:
-        rules = _native.Rules(
-            yaml_path,
-            run=_scope.new_run(),
-            mode=mode,
-            rerun=rerun,
-            run_from=run_from,
-            check_by_default=check_by_default,
+        rules = _rules.load(
+            yaml_path, _log, mode=mode, rerun=rerun, run_from=run_from, check_by_default=check_by_default
         )
-        for warning in rules.warnings():
-            _log.warning("%s", warning)
         self._restore(rules, BypassState(rules.to_bytes(), {}, {}, None, strict))
         self.names = Names(strict, yaml_path is not None)
         _scope.current().bypass = self
@@ -248,16 +241,9 @@ class Bypass:
         fresh: bool = False,
     ) -> _native.Decision | None:
         """What becomes of a call; None where no rule names its function. Asks the condition."""
-        decision = self.rules.decide(func_name, tag, fresh)
-        if decision is None:
-            return None
-        if decision.condition is not None:
-            data = None if decision.data is None else str(decision.data)
-            answer = _answer_of(func_name, settled(decision.condition(tag, data, *args, **kwargs)))
-            decision = self.rules.resolve(func_name, tag, answer, fresh)
-        if (decision.unreplaced and self._strict) or decision.action == "fail":
-            raise _native.ConfigError(decision.reason)
-        if decision.notice and func_name not in _warned:
+        answer_of = functools.partial(_answer_of, func_name)
+        decision = _rules.decide(self.rules, self._strict, (func_name, tag, fresh), args, kwargs, answer_of)
+        if decision is not None and decision.notice and func_name not in _warned:
             _warned.add(func_name)
             _log.warning("%s", decision.reason)
         return decision

@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
-from chia_ray import _native
+from chia_ray import _native, _rules
 from chia_ray.base import _scope, _writes
 from chia_ray.base._cache_actor import CONCURRENCY, CacheActor
 from chia_ray.base._cache_handle import CacheHandle
@@ -110,9 +110,7 @@ def start_cache(
         RuntimeError: The directory cannot be used, or the living cache differs.
 
     """
-    rules = _native.Rules(yaml_path, run=_scope.new_run())
-    for warning in rules.warnings():
-        _log.warning("%s", warning)
+    rules = _rules.load(yaml_path, _log)
     init = _init(size, cache_dir_path, units, durability)
     handle, site = _attached(init, namespace or NAMESPACE, write_timeout)
     _scope.current().cache = _scope.Cache(site, rules)
