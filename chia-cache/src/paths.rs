@@ -19,6 +19,8 @@ pub(crate) struct Paths {
     pub(crate) quarantine: PathBuf,
     /// Space that is given up so that room can be made on a full disk.
     pub(crate) reserve: PathBuf,
+    /// The damaged index while a new one is made in its place.
+    pub(crate) damaged: PathBuf,
     /// Says that the index was found damaged while the store was open.
     pub(crate) rebuild: PathBuf,
     /// The path of the directory that an overlay's reads fall through to; see [`crate::overlay`].
@@ -35,6 +37,7 @@ impl Paths {
             staging_1: private.join("drafts"),
             quarantine: private.join("quarantine"),
             reserve: private.join("reserve"),
+            damaged: private.join("index.damaged"),
             rebuild: private.join("rebuild"),
             overlay: private.join("overlay"),
             private,

@@ -150,7 +150,8 @@ pub(crate) fn is_damage(error: &IndexError) -> bool {
         IndexError::PreviousIo
         | IndexError::LockPoisoned(_)
         | IndexError::TransactionPoisoned
-        | IndexError::DatabaseAlreadyOpen => false,
+        | IndexError::DatabaseAlreadyOpen
+        | IndexError::DatabaseClosed => false,
         _ => true,
     }
 }

@@ -12,7 +12,6 @@ use crate::io::{Io, Open};
 use crate::log::random;
 use crate::memtable::Memtable;
 use crate::paths::Paths;
-use crate::quarantine::Quarantine;
 use crate::report::{OpenReport, Quarantined};
 
 /// The index with what is known of its past.
@@ -24,6 +23,8 @@ pub(super) struct Opened {
     pub(super) lost: bool,
     /// The damaged one, as far as it can be read.
     pub(super) old: Option<Old>,
+    /// What was wrong with it.
+    pub(super) damage: Option<String>,
 }
 
 /// A damaged index that rows are saved from.
@@ -51,15 +52,22 @@ pub(super) fn failure(paths: &Paths, error: IndexError) -> Error {
 pub(super) fn open(
     io: &dyn Io,
     paths: &Paths,
-    quarantine: &Quarantine<'_>,
     report: &mut OpenReport,
     segments: &Segments,
     policy: Option<Policy>,
 ) -> Result<Opened> {
+    if io.metadata(&paths.damaged).is_ok() {
+        // A rebuild was cut off. What it made is incomplete.
+        match io.remove(&paths.index) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            removed => removed.map_err(|e| Error::io("remove", &paths.index, e))?,
+        }
+        let why = "it was damaged, and its rebuilding was cut off".to_owned();
+        return rebuild(io, paths, segments, policy, why);
+    }
     let marked = io.metadata(&paths.rebuild).is_ok();
     // A log has records only after its index was made durable.
-    let has_log = segments.damaged || !segments.list.is_empty();
-    let missing = has_log && is_missing(io, &paths.index);
+    let missing = is_missing(io, &paths.index) && !(segments.list.is_empty() && !segments.damaged);
     let error = match try_open(io, paths, policy, || store_id(io, paths, segments)) {
         Ok((index, totals)) if missing => {
             let why =
@@ -68,10 +76,10 @@ pub(super) fn open(
             report.quarantined.push(Quarantined { name: "index.redb".to_owned(), why });
             // The index is new: a mark that was set for the old one is settled by that.
             let _ = io.remove(&paths.rebuild);
-            return Ok(Opened { index, totals, lost: true, old: None });
+            return Ok(Opened { index, totals, lost: true, old: None, damage: None });
         }
         Ok((index, totals)) if !marked => {
-            return Ok(Opened { index, totals, lost: false, old: None });
+            return Ok(Opened { index, totals, lost: false, old: None, damage: None });
         }
         Ok(_) => "it was found damaged while the store was open".to_owned(),
         Err(error) if matches!(error.kind(), ErrorKind::Corrupt) => {
@@ -83,13 +91,22 @@ pub(super) fn open(
         error,
         "the index is damaged and put into quarantine; its sound entries are kept, files are adopted again"
     );
-    let name = quarantine.take(&paths.index, "index.redb")?;
-    let old = open_old(io, &paths.quarantine.join(&name));
-    report.quarantined.push(Quarantined { name, why: error });
+    io.rename(&paths.index, &paths.damaged).map_err(|e| Error::io("move away", &paths.index, e))?;
+    rebuild(io, paths, segments, policy, error)
+}
+
+/// Starts a new index beside the damaged one, which stays in reach until the new one has everything.
+fn rebuild(
+    io: &dyn Io,
+    paths: &Paths,
+    segments: &Segments,
+    policy: Option<Policy>,
+    damage: String,
+) -> Result<Opened> {
+    let old = open_old(io, &paths.damaged);
     let policy = policy.or_else(|| old.as_ref()?.policy());
     let (index, totals) = try_open(io, paths, policy, || store_id(io, paths, segments))?;
-    let _ = io.remove(&paths.rebuild);
-    Ok(Opened { index, totals, lost: true, old })
+    Ok(Opened { index, totals, lost: true, old, damage: Some(damage) })
 }
 
 fn is_missing(io: &dyn Io, path: &Path) -> bool {

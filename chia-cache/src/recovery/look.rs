@@ -84,7 +84,11 @@ impl Recovery<'_> {
         if let Some(found) = inner.find(&tag, false)? {
             return Ok(self.judge_beside(name, tag, meta, ours, &found.meta));
         }
-        if ours && !self.clean_stop && generation < self.settled && self.is_index_sound()? {
+        if ours
+            && !self.was_put_there(generation)
+            && generation < self.settled
+            && self.is_index_sound()?
+        {
             return Ok(Verdict::Sweep);
         }
         if ours {
@@ -92,6 +96,11 @@ impl Recovery<'_> {
         }
         meta.place = found_place(name, &meta);
         Ok(Verdict::Adopt(Adoption { name: name.to_owned(), tag, meta, ours }))
+    }
+
+    /// Whether somebody has put a file of this store into the directory since it stopped cleanly.
+    fn was_put_there(&self, generation: u64) -> bool {
+        self.clean_stop && generation < self.next_generation
     }
 
     /// Decides about a file whose tag has an entry.
@@ -107,7 +116,7 @@ impl Recovery<'_> {
             return Verdict::Known;
         }
         let another = || Verdict::Ignore("there is an entry with its tag already".to_owned());
-        if !ours || self.clean_stop {
+        if !ours || self.was_put_there(meta.generation) {
             return another();
         }
         let same = meta.checksum == entry.checksum && meta.len == entry.len;

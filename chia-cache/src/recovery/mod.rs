@@ -75,7 +75,7 @@ fn attempt(
     let logs = [log::path(&paths.private, 0), log::path(&paths.private, 1)];
     clear_paths(&quarantine, paths, report, &[&paths.index, &logs[0], &logs[1]])?;
     let mut segments = Segments::find(&**io, &quarantine, &logs, report)?;
-    let opened = index::open(&**io, paths, &quarantine, report, &segments, options.policy)?;
+    let opened = index::open(&**io, paths, report, &segments, options.policy)?;
     let from = if opened.old.is_some() || opened.lost { None } else { Some(opened.totals.epoch) };
     let epoch = segments.next_epoch(opened.totals.epoch);
     segments.retain_newer(from);
@@ -220,6 +220,9 @@ struct Recovery<'a> {
     lost_log: bool,
     /// The last owner stopped cleanly: what has no entry was put there by somebody else.
     clean_stop: bool,
+    /// The next generation as of the last checkpoint. A file from here on was written after it, even if
+    /// a power loss has left no record of that.
+    next_generation: u64,
     /// No file below this generation was being written at the last checkpoint.
     settled: u64,
     /// Whether every row of the index is sound, once that was looked at.
@@ -242,6 +245,7 @@ impl<'a> Recovery<'a> {
             lost_index: opened.lost,
             lost_log,
             clean_stop: false,
+            next_generation: opened.totals.next_generation,
             settled: opened.totals.settled,
             sound: None,
             given_up: HashMap::new(),
@@ -252,7 +256,7 @@ impl<'a> Recovery<'a> {
     }
 
     fn run(mut self, opened: Opened, segments: &[Segment], stopped: u64) -> Result<()> {
-        let Opened { index, totals, old, .. } = opened;
+        let Opened { index, totals, old, damage, .. } = opened;
         *lock(&self.inner.index) = IndexState { index: Some(index), totals };
         if let Some(old) = old {
             self.salvage(&old)?;
@@ -260,7 +264,11 @@ impl<'a> Recovery<'a> {
         for segment in segments {
             self.replay(segment)?;
         }
-        self.remove_found(segments)?;
+        if self.report.replayed > 0 {
+            // A power loss must not leave less of the log than the index has, should the index be lost.
+            segments.iter().try_for_each(Segment::sync)?;
+        }
+        self.remove_found()?;
         let lost = std::mem::take(&mut self.lost);
         self.report.lost.extend(lost);
         let sound = self.report.replayed == 0 && !self.lost_index && !self.lost_log;
@@ -274,6 +282,9 @@ impl<'a> Recovery<'a> {
             self.checkpoint()?;
             self.reconcile()?;
             self.checkpoint()?;
+        }
+        if let Some(why) = damage {
+            self.finish_rebuild(why)?;
         }
         let allow = self.inner.options.allow_shrink;
         if let Err(error) = self.inner.check_shrink(self.inner.budget(), held, allow) {
@@ -292,17 +303,28 @@ impl<'a> Recovery<'a> {
 
     /// Removes, durably, files found in the directory that the log gave up, while the log still says so:
     /// without its record a later opening would take such a file for a new one.
-    fn remove_found(&mut self, segments: &[Segment]) -> Result<()> {
+    fn remove_found(&mut self) -> Result<()> {
         let found =
             self.given_up.iter().filter(|(name, stamp)| stamp.is_some() && self.is_given_up(name));
         let found: Vec<String> = found.map(|(name, _)| name.clone()).collect();
         if found.is_empty() {
             return Ok(());
         }
-        segments.iter().try_for_each(Segment::sync)?;
         found.iter().try_for_each(|name| self.sweep(name))?;
         let dir = &self.inner.paths.dir;
         self.inner.io.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))
+    }
+
+    /// The new index has everything: the damaged one goes to quarantine, before the first change is
+    /// accepted. While it stays where it is, an opening starts the rebuild from the beginning.
+    fn finish_rebuild(&mut self, why: String) -> Result<()> {
+        let (io, paths) = (&*self.inner.io, &self.inner.paths);
+        let quarantine = Quarantine::new(io, &paths.quarantine, self.inner.budget());
+        let name = quarantine.take(&paths.damaged, "index.redb")?;
+        self.report.quarantined.push(Quarantined { name, why });
+        let _ = io.remove(&paths.rebuild);
+        let fail = |e| Error::io("sync", &paths.private, e);
+        io.sync_dir(&paths.quarantine).and_then(|()| io.sync_dir(&paths.private)).map_err(fail)
     }
 
     /// Puts everything into the index, and makes durable what it relies on, so that the log starts empty.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Recovery;
 use super::look::Verdict;
@@ -122,6 +123,8 @@ impl Recovery<'_> {
             removed => removed.map_err(|e| Error::io("remove", &path, e))?,
         }
         self.report.leftovers += 1;
+        // It is made durable before the store stops cleanly: a leftover that is back would be adopted.
+        self.inner.unlinked.store(true, Ordering::Release);
         Ok(())
     }
 

@@ -124,6 +124,14 @@ impl Recovery<'_> {
             return Ok(());
         }
         if !self.is_usable(&tag, &meta, files_synced) {
+            let was_durable =
+                files_synced || !matches!(meta.place, Place::File { synced: false, .. });
+            // A file that was durable is gone by other means than a power loss, and what it replaced is out
+            // of date.
+            if let (Some(old), true) = (&old, was_durable) {
+                self.give_up(&tag, &old.meta);
+                lock(&self.inner.live).remove(tag.as_str().into(), &old.meta);
+            }
             // A later record may say why: it was replaced or removed.
             self.lost.insert(tag);
             return Ok(());

@@ -95,7 +95,7 @@ impl World {
         for (tag, allowed) in self.oracle.tags.iter().enumerate() {
             let states = allowed.live.iter().chain(&allowed.crash).chain(&allowed.power);
             let mut values = states.flatten().map(|value| &*value.bytes);
-            if values.any(|value| value.len() < TELLING || holds(&contents, value)) {
+            if values.any(|value| value.len() < DISTINCT || holds(&contents, value)) {
                 self.oracle.lossy.insert(tag);
             }
         }
@@ -215,8 +215,8 @@ impl Pickle {
     }
 }
 
-/// Values that are shorter cannot be distinguished.
-const TELLING: usize = 8;
+/// Shorter values cannot be distinguished from others.
+const DISTINCT: usize = 8;
 
 fn kind(path: &Path) -> (PathBuf, String) {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -226,7 +226,7 @@ fn kind(path: &Path) -> (PathBuf, String) {
 }
 
 fn holds(contents: &[u8], value: &[u8]) -> bool {
-    value.len() >= TELLING && contents.windows(value.len()).any(|part| part == value)
+    value.len() >= DISTINCT && contents.windows(value.len()).any(|part| part == value)
 }
 
 /// What Python's `pickle.dumps((tag, payload), 3)` comes to.

@@ -12,7 +12,7 @@ use crate::io::sim::{Clock, Parking};
 use crate::{Origin, Result, Store, Written};
 
 /// The time limit of a close that may have to wait for the operation that it overtakes.
-const CLOSE_TIMEOUT: Duration = Duration::from_millis(20);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(30);
 
 enum Outcome {
     Read(Result<Option<crate::Entry>>),

@@ -27,7 +27,7 @@ impl Value {
             && entry.facts.function.as_deref() == self.function.as_deref()
     }
 
-    /// What names it in messages.
+    /// What tells it from others, for people.
     pub(super) fn describe(&self) -> String {
         let head = &self.bytes[..self.bytes.len().min(8)];
         format!("{} bytes {head:?} {:?} {:.10?}", self.bytes.len(), self.origin, self.function)
@@ -46,7 +46,7 @@ pub(super) struct Allowed {
     /// A power loss may leave more than the process's death.
     pub(super) unsynced: bool,
     /// Earlier states, the newest last: what a destroyed record of the log may bring back.
-    earlier: Vec<State>,
+    pub(super) earlier: Vec<State>,
     /// The states that one did bring back, if it was reported.
     pub(super) regressed: Vec<State>,
     /// Values that gave way to a real one. Their file may be left when that one is lost.

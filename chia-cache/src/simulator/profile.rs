@@ -77,7 +77,7 @@ impl Profile {
             steps: rng.usize(20..80),
             tags: rng.usize(2..100),
             tag_len: *choose(rng, &[16 << 10, 1 << 20]),
-            function_len: *choose(rng, &[10, 70 << 20]),
+            function_len: *choose(rng, &[10, 60_000]),
             burst: 100,
             budget: 1 << 30,
             inline_limit: 1000,

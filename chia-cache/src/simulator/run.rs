@@ -25,9 +25,10 @@ pub(super) struct Run {
 }
 
 /// Runs the steps of which `keep` has the numbers, all without it.
-pub(super) fn run(profile: &Profile, steps: &[Step], keep: Option<&[usize]>, print: bool) -> Run {
+pub(super) fn run(profile: &Profile, steps: &[Step], keep: Option<&[usize]>, verbose: bool) -> Run {
     let _clock = Clock::start();
     let mut world = World::new(profile.clone());
+    world.verbose = verbose;
     let all: Vec<usize>;
     let numbers = match keep {
         Some(keep) => keep,
@@ -39,7 +40,7 @@ pub(super) fn run(profile: &Profile, steps: &[Step], keep: Option<&[usize]>, pri
     let mut failed = None;
     for number in numbers {
         let Some(step) = steps.get(*number) else { continue };
-        if print {
+        if verbose {
             println!("{number:5} {step:?}");
         }
         if let Err(violation) = guarded(|| world.step(step)) {
@@ -78,13 +79,6 @@ pub(super) fn trace(seed: u64) -> u64 {
     run(&profile, &plan::steps(seed, &profile), None, false).trace
 }
 
-/// Whether all that the oracle checks holds under a seed.
-pub(super) fn holds(seed: u64) -> bool {
-    quiet();
-    let profile = Profile::new(seed);
-    run(&profile, &plan::steps(seed, &profile), None, false).failed.is_none()
-}
-
 /// Prints a run step by step.
 pub(super) fn replay(seed: u64, keep: Option<Vec<usize>>) {
     let profile = Profile::new(seed);
@@ -92,6 +86,13 @@ pub(super) fn replay(seed: u64, keep: Option<Vec<usize>>) {
     let run = run(&profile, &plan::steps(seed, &profile), keep.as_deref(), true);
     println!("{run:?}");
     assert!(run.failed.is_none(), "{:?}", run.failed);
+}
+
+/// Whether all that the oracle checks holds under a seed.
+pub(super) fn holds(seed: u64) -> bool {
+    quiet();
+    let profile = Profile::new(seed);
+    run(&profile, &plan::steps(seed, &profile), None, false).failed.is_none()
 }
 
 /// Silences the messages of panics within a simulation: they are caught, and are failures where they must

@@ -75,6 +75,8 @@ pub(super) struct World {
     pub(super) largest: u64,
     pub(super) operations: u64,
     pub(super) crashes: u64,
+    /// Whether every opening is printed.
+    pub(super) verbose: bool,
 }
 
 impl World {
@@ -103,6 +105,7 @@ impl World {
             largest: 0,
             operations: 0,
             crashes: 0,
+            verbose: false,
             profile,
         }
     }
@@ -149,10 +152,12 @@ impl World {
                     self.verify_opened()?;
                 }
                 Ok(store) => {
+                    self.evicted_late = true;
                     self.store = Some(store);
                     self.die();
                 }
                 Err(_) if faulty => {
+                    self.evicted_late = true;
                     self.disarm(faulty);
                     self.die();
                 }

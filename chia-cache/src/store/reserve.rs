@@ -1,5 +1,6 @@
 //! Space that is held back so that a full disk can be put right: room is made, and stores close, with it.
 
+use std::io;
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -16,9 +17,17 @@ impl Inner {
         let path = &self.paths.reserve;
         let filled = match self.io.metadata(path) {
             Ok(found) if found.len >= len => Ok(()),
-            _ => self.io.open(path, Open::Create).and_then(|file| file.allocate(len)),
+            _ => self.allocate_reserve(len),
         };
         self.reserve_used.store(filled.is_err(), Ordering::Release);
+    }
+
+    /// It is durable, since it must be there when a store is opened after a power loss.
+    fn allocate_reserve(&self, len: u64) -> io::Result<()> {
+        let file = self.io.open(&self.paths.reserve, Open::Create)?;
+        file.allocate(len)?;
+        file.sync()?;
+        self.io.sync_dir(&self.paths.private)
     }
 
     /// Gives the reserve to the disk if `error` says that it is full; false if that does not help.
