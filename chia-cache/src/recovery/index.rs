@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Segments, new_totals};
+use super::segments::Segments;
+use super::{Recovery, new_totals};
 use crate::Policy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files;
@@ -12,6 +13,7 @@ use crate::io::{Io, Open};
 use crate::log::random;
 use crate::memtable::Memtable;
 use crate::paths::Paths;
+use crate::quarantine::Quarantine;
 use crate::report::{OpenReport, Quarantined};
 
 /// The index with what is known of its past.
@@ -67,7 +69,12 @@ pub(super) fn open(
     }
     let marked = io.metadata(&paths.rebuild).is_ok();
     // A log has records only after its index was made durable.
-    let missing = is_missing(io, &paths.index) && !(segments.list.is_empty() && !segments.damaged);
+    let has_log = segments.damaged || !segments.list.is_empty();
+    let missing = has_log && is_missing(io, &paths.index);
+    if missing {
+        // If this opening is cut off, the next one finds an index, and must report the loss all the same.
+        let _ = io.open(&paths.rebuild, Open::Create);
+    }
     let error = match try_open(io, paths, policy, || store_id(io, paths, segments)) {
         Ok((index, totals)) if missing => {
             let why =
@@ -170,4 +177,18 @@ fn store_id(io: &dyn Io, paths: &Paths, segments: &Segments) -> u64 {
         Some(files::Trailer::read(&*file).ok()??.store)
     };
     names.iter().find_map(id).unwrap_or_else(random)
+}
+
+impl Recovery<'_> {
+    /// The new index has everything: the damaged one goes to quarantine, before the first change is
+    /// accepted. While it stays where it is, an opening starts the rebuild from the beginning.
+    pub(super) fn finish_rebuild(&mut self, why: String) -> Result<()> {
+        let (io, paths) = (&*self.inner.io, &self.inner.paths);
+        let quarantine = Quarantine::new(io, &paths.quarantine, self.inner.budget());
+        let name = quarantine.take(&paths.damaged, "index.redb")?;
+        self.report.quarantined.push(Quarantined { name, why });
+        let _ = io.remove(&paths.rebuild);
+        let fail = |e| Error::io("sync", &paths.private, e);
+        io.sync_dir(&paths.quarantine).and_then(|()| io.sync_dir(&paths.private)).map_err(fail)
+    }
 }

@@ -5,6 +5,7 @@ mod look;
 mod reconcile;
 mod replay;
 mod salvage;
+mod segments;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -17,7 +18,7 @@ use crate::index::Totals;
 use crate::io::{Io, Open};
 use crate::live::LiveView;
 use crate::log::commit::GroupCommit;
-use crate::log::segment::{Found, Segment};
+use crate::log::segment::Segment;
 use crate::log::{self, Log};
 use crate::meta::Stamp;
 use crate::options::Options;
@@ -30,6 +31,7 @@ use crate::store::inner::{IndexState, Inner, OPEN, Tuning, Wake, Writer};
 use crate::sync::lock;
 use crate::unlink::UnlinkQueue;
 use index::Opened;
+use segments::Segments;
 
 /// Opens the store at `paths`; gives it with the report.
 pub(crate) fn open(
@@ -159,54 +161,6 @@ fn clear_paths(
     Ok(())
 }
 
-/// What the last owner's log holds.
-#[derive(Debug, Default)]
-struct Segments {
-    /// Oldest first.
-    list: Vec<Segment>,
-    /// A part of the log cannot be read.
-    damaged: bool,
-}
-
-impl Segments {
-    fn find(
-        io: &dyn Io,
-        quarantine: &Quarantine<'_>,
-        logs: &[std::path::PathBuf],
-        report: &mut OpenReport,
-    ) -> Result<Self> {
-        let mut found = Self::default();
-        for path in logs {
-            match Segment::find(io, path).map_err(|e| Error::io("read", path, e))? {
-                Found::Nothing => {}
-                Found::Segment(segment) => found.list.push(segment),
-                Found::Damaged => {
-                    found.damaged = true;
-                    let name = quarantine.take(path, &file_name(path))?;
-                    tracing::warn!(name, "a log cannot be read and is put into quarantine");
-                    let why = "its header does not match its checksum".to_owned();
-                    report.quarantined.push(Quarantined { name, why });
-                }
-            }
-        }
-        found.list.sort_by_key(|segment| segment.epoch);
-        Ok(found)
-    }
-
-    /// The epoch to go on with: a new one, in the file that has not the newest records.
-    fn next_epoch(&self, checkpointed: u64) -> u64 {
-        let Some(newest) = self.list.iter().map(|segment| segment.epoch).max() else {
-            return checkpointed + 1;
-        };
-        let next = newest.max(checkpointed) + 1;
-        if next % 2 == newest % 2 { next + 1 } else { next }
-    }
-
-    fn retain_newer(&mut self, than: Option<u64>) {
-        self.list.retain(|segment| than.is_none_or(|than| segment.epoch > than));
-    }
-}
-
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -283,8 +237,10 @@ impl<'a> Recovery<'a> {
             self.reconcile()?;
             self.checkpoint()?;
         }
-        if let Some(why) = damage {
-            self.finish_rebuild(why)?;
+        match damage {
+            Some(why) => self.finish_rebuild(why)?,
+            None if self.lost_index => drop(self.inner.io.remove(&self.inner.paths.rebuild)),
+            None => {}
         }
         let allow = self.inner.options.allow_shrink;
         if let Err(error) = self.inner.check_shrink(self.inner.budget(), held, allow) {
@@ -313,18 +269,6 @@ impl<'a> Recovery<'a> {
         found.iter().try_for_each(|name| self.sweep(name))?;
         let dir = &self.inner.paths.dir;
         self.inner.io.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))
-    }
-
-    /// The new index has everything: the damaged one goes to quarantine, before the first change is
-    /// accepted. While it stays where it is, an opening starts the rebuild from the beginning.
-    fn finish_rebuild(&mut self, why: String) -> Result<()> {
-        let (io, paths) = (&*self.inner.io, &self.inner.paths);
-        let quarantine = Quarantine::new(io, &paths.quarantine, self.inner.budget());
-        let name = quarantine.take(&paths.damaged, "index.redb")?;
-        self.report.quarantined.push(Quarantined { name, why });
-        let _ = io.remove(&paths.rebuild);
-        let fail = |e| Error::io("sync", &paths.private, e);
-        io.sync_dir(&paths.quarantine).and_then(|()| io.sync_dir(&paths.private)).map_err(fail)
     }
 
     /// Puts everything into the index, and makes durable what it relies on, so that the log starts empty.

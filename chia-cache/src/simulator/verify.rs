@@ -22,6 +22,11 @@ impl World {
             return violation("lost without a report", what);
         }
         self.oracle.lossy.remove(&tag);
+        if self.damage == Damage::Lasting {
+            // It may only be hidden until the index is rebuilt.
+            let hidden = self.oracle.tags[tag].live.clone();
+            self.oracle.tags[tag].refused.extend(hidden);
+        }
         let durable = self.is_durable();
         self.oracle.acknowledge(tag, None, durable);
         Ok(())
@@ -82,8 +87,10 @@ impl World {
         let allowed = &self.oracle.tags[tag];
         let refused = allowed.refused.iter().filter(|_| lossy);
         let is_it = |state: &&State| state.as_ref().is_some_and(|old| old.is(entry));
-        // Of two losses, the second may hide what the first had replaced.
-        let twice = self.damage != Damage::None && self.oracle.lossy.contains(&tag);
+        // Of two losses, the second may hide what the first had replaced; so may the loss of the record
+        // that says that a file had been synced.
+        let hides = self.damage != Damage::None || !self.is_durable();
+        let twice = hides && self.oracle.lossy.contains(&tag);
         let earlier = allowed.earlier.iter().filter(|_| twice);
         let found = allowed.regressed.iter().chain(refused).chain(earlier).find(is_it).cloned();
         let known = found.is_some();

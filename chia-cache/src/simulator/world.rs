@@ -161,7 +161,8 @@ impl World {
                     self.disarm(faulty);
                     self.die();
                 }
-                Err(_) if full && !self.ever_opened => {
+                // A new index for a damaged one needs more than is held back, if that was used before.
+                Err(_) if full && (!self.ever_opened || self.damage == Damage::Lasting) => {
                     self.sim.heal();
                     self.die();
                 }

@@ -79,7 +79,7 @@ pub(crate) struct Inner {
     /// Bytes of the segment being appended to.
     pub(crate) log_bytes: AtomicU64,
     pub(crate) unlinks: UnlinkQueue,
-    /// Files of writes that failed after the file had its name. They go before the next change is
+    /// Files of writes that failed or gave way after the file had its name. They go before the next change is
     /// accepted: the next opening would adopt them.
     pub(crate) failed_files: Mutex<Vec<String>>,
     /// The space held back for a full disk is in use.

@@ -239,8 +239,8 @@ impl Inner {
         match &committed {
             // Once committed the file belongs to the entry, acknowledged or not.
             Ok(Committed { kept: true, .. }) => {}
-            Ok(_) => self.discard_file(0, tag, &meta),
-            Err(_) => lock(&self.failed_files).extend(files::name(tag, &meta)),
+            // The record of a later eviction would not cover a file that gave way to the entry.
+            _ => lock(&self.failed_files).extend(files::name(tag, &meta)),
         }
         committed
     }
