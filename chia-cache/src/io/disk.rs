@@ -9,11 +9,12 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use rustix::process::{Resource, getrlimit};
 
 use super::{Io, IoFile, Metadata, Open};
 use crate::sync::lock;
@@ -182,12 +183,32 @@ fn metadata(stat: &rustix::fs::Stat) -> Metadata {
     }
 }
 
+/// Fails if a file may not be `end` bytes long: the kernel would end the process with SIGXFSZ.
+fn within_limit(end: u64) -> io::Result<()> {
+    static LIMIT: OnceLock<Option<u64>> = OnceLock::new();
+    match *LIMIT.get_or_init(|| getrlimit(Resource::Fsize).current) {
+        Some(limit) if end > limit => Err(io::ErrorKind::FileTooLarge.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the space where the file system cannot allocate it, as NFS 4.1 and ramfs.
+fn write_zeros(file: &File, len: u64) -> io::Result<()> {
+    static PART: [u8; 1 << 16] = [0; 1 << 16];
+    for offset in (0..len).step_by(PART.len()) {
+        let part = (len - offset).min(PART.len() as u64) as usize;
+        file.write_all_at(&PART[..part], offset)?;
+    }
+    Ok(())
+}
+
 impl IoFile for File {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         FileExt::read_at(self, buf, offset)
     }
 
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<usize> {
+        within_limit(offset.saturating_add(data.len() as u64))?;
         FileExt::write_at(self, data, offset)
     }
 
@@ -200,11 +221,16 @@ impl IoFile for File {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        within_limit(len)?;
         File::set_len(self, len)
     }
 
     fn allocate(&self, len: u64) -> io::Result<()> {
-        Ok(rustix::fs::fallocate(self, rustix::fs::FallocateFlags::empty(), 0, len)?)
+        within_limit(len)?;
+        match rustix::fs::fallocate(self, rustix::fs::FallocateFlags::empty(), 0, len) {
+            Err(rustix::io::Errno::OPNOTSUPP) => write_zeros(self, len),
+            done => Ok(done?),
+        }
     }
 
     fn try_lock(&self) -> io::Result<bool> {

@@ -250,7 +250,8 @@ impl<'a> Recovery<'a> {
             return Err(error);
         }
         if !self.inner.options.read_only {
-            self.inner.fill_reserve();
+            // On a full disk the store still opens, so that room can be made.
+            let _ = self.inner.fill_reserve();
         }
         self.report.evicted = self.inner.shrink()?;
         self.report.entries = lock(&self.inner.live).entries;

@@ -11,8 +11,8 @@ use crate::store::inner::Inner;
 const BOUNDS: (u64, u64) = (256 * 1024, 24 * 1024 * 1024);
 
 impl Inner {
-    /// Takes the reserve, unless it is there. On a full disk it is tried again later.
-    pub(crate) fn fill_reserve(&self) {
+    /// Takes the reserve, unless it is there. Where that fails it is tried again before the next new value.
+    pub(crate) fn fill_reserve(&self) -> Result<()> {
         let len = (self.budget() / 8).clamp(BOUNDS.0, BOUNDS.1);
         let path = &self.paths.reserve;
         let filled = match self.io.metadata(path) {
@@ -20,6 +20,7 @@ impl Inner {
             _ => self.allocate_reserve(len),
         };
         self.reserve_used.store(filled.is_err(), Ordering::Release);
+        filled.map_err(|e| Error::io("hold back space in", path, e))
     }
 
     /// It is durable, since it must be there when a store is opened after a power loss.
@@ -46,10 +47,6 @@ impl Inner {
         if !self.reserve_used.load(Ordering::Acquire) {
             return Ok(());
         }
-        self.fill_reserve();
-        match self.reserve_used.load(Ordering::Acquire) {
-            true => Err(Error::new(ErrorKind::Full, "write a value into", &self.paths.dir)),
-            false => Ok(()),
-        }
+        self.fill_reserve()
     }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -147,6 +148,29 @@ def test_a_forked_process_is_asked_to_open_it_for_itself(store: Store) -> None:
     os.wait()
     assert b"forked" in os.read(reader, 1000)
     assert store["a"] == 1
+
+
+def test_a_forked_child_neither_undoes_writes_nor_keeps_the_store_of_its_dead_parent(tmp_path: Path) -> None:
+    code = (
+        "import chia_ray, os, sys, time\n"
+        "store = chia_ray.Store(sys.argv[1])\n"
+        "store['before'] = 1\n"
+        "child = os.fork()\n"
+        "if child == 0:\n    time.sleep(60)\n    os._exit(0)\n"
+        "store['after'] = 2\n"
+        "print(child, flush=True)\n"
+        "os._exit(0)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.wait()
+    try:
+        os.kill(child, 0)
+        with Store(tmp_path) as store:
+            assert dict(store) == {"before": 1, "after": 2}
+    finally:
+        os.kill(child, signal.SIGKILL)
 
 
 def test_a_closed_store_says_so(tmp_path: Path) -> None:
