@@ -16,6 +16,7 @@ mod record;
 pub mod registration;
 mod registry;
 mod ruleset;
+mod span;
 mod state;
 mod summary;
 mod worker;
@@ -62,6 +63,11 @@ pub mod rules {
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/testing-your-loop.md")]
 pub mod testing_your_loop {}
+
+/// The `tracing` spans of a loop, and their fields.
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/spans.md")]
+pub mod spans {}
 
 /// What is compared before a replay, and how a run overrules its rules.
 #[cfg(any(doc, doctest))]

@@ -34,6 +34,20 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
+/// The line of the call's span, which closes when the span of its task has: a little after the result
+/// is there.
+async fn closed_call(log: &Log) -> String {
+    for _ in 0..1_000 {
+        let text =
+            String::from_utf8(log.0.lock().expect("no writer panics").clone()).expect("text");
+        if let Some(line) = text.lines().find(|line| line.contains(" call{")) {
+            return line.to_owned();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the span of the call never closed");
+}
+
 #[tokio::test]
 async fn r10_the_span_of_a_dispatch_carries_its_reason() {
     let log = Log::default();
@@ -49,9 +63,14 @@ async fn r10_the_span_of_a_dispatch_carries_its_reason() {
     let chia = Chia::builder(registry).config(config).start().await.unwrap();
     chia.set_provider(&ADD, &FORTY_TWO).unwrap();
     chia.call(&ADD, (1, 2)).tag("iter7").await.unwrap();
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let span = text.lines().find(|line| line.contains("dispatch{")).unwrap_or(&text);
-    for part in ["function=\"add\"", "tag=\"iter7\"", "is replaced", "iter.*", "rules.yaml:2"] {
-        assert!(span.contains(part), "{part} is not in {text}");
+    let span = closed_call(&log).await;
+    for part in [
+        "code.function.name=\"add\"",
+        "chia.tag=\"iter7\"",
+        "is replaced",
+        "iter.*",
+        "rules.yaml:2",
+    ] {
+        assert!(span.contains(part), "{part} is not in {span}");
     }
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use chia_dispatch::backend::{Backend, Node, ObjectId, ObjectRef, Task, TaskOptions};
 use chia_dispatch::{Error, ErrorKind, Host, Job, Result, TaskContext};
 use tokio::runtime::Handle;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use self::actor::Actors;
 pub(crate) use self::lease::Lease;
@@ -74,14 +74,17 @@ impl Engine {
         let job = Box::new(Job { entry, payload, args: Vec::new(), shared });
         let job = JobKind::Task(job, options.retries);
         let cells = args.iter().map(|arg| self.cell(arg)).collect::<Result<Vec<_>>>()?;
-        let cell = self.make(name, Queued { job, args, class: Some(class) });
+        let cell = self.make(name, Queued::new(job, args, Some(class)));
         self.submit_made(&cell, &cells);
         Ok(cell)
     }
 
     /// A cell for some work, which nothing starts yet.
-    pub(crate) fn make(&self, name: String, queued: Queued) -> Arc<Cell> {
-        Arc::new(Cell::queued(self.id(), self.number, name, queued))
+    pub(crate) fn make(&self, name: String, mut queued: Queued) -> Arc<Cell> {
+        let id = self.id();
+        let span = span(&name, id);
+        queued.span = (!span.is_disabled()).then(|| Box::new(span));
+        Arc::new(Cell::queued(id, self.number, name, queued))
     }
 
     /// Starts a cell once its arguments and its place are there.
@@ -237,8 +240,8 @@ impl Engine {
         let lease = Arc::new(Lease::new(Arc::clone(self), key));
         let cancelled = Arc::new(AtomicBool::new(false));
         let Some(work) = cell.begin(&cancelled) else { return };
-        let span =
-            tracing::debug_span!("task", name = %cell.name, node = %place.node, id = cell.id.0);
+        let span = work.span.map_or_else(Span::none, |span| *span);
+        span.record("chia.node", &*place.node);
         let view = (self.view)(Arc::clone(self), Arc::clone(&lease));
         let context = TaskContext::new(view, Arc::clone(&place), cancelled);
         let run = Run { engine: Arc::clone(self), cell, lease, place };
@@ -265,6 +268,18 @@ impl Engine {
         state.watched = state.has_waits();
         state.watched.then(|| at(&state))
     }
+}
+
+/// The span of a task or actor call, below the span that submits it: from then until it is done.
+fn span(name: &str, id: ObjectId) -> Span {
+    tracing::debug_span!(
+        "task",
+        otel.name = %format_args!("task {name}"),
+        otel.kind = "internal",
+        chia.task.name = name,
+        chia.task.id = id.0,
+        chia.node = tracing::field::Empty,
+    )
 }
 
 /// The value of an argument that is there.

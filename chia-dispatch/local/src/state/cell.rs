@@ -7,6 +7,7 @@ use bytes::Bytes;
 use chia_dispatch::backend::{ObjectId, ObjectRef};
 use chia_dispatch::{Job, Result};
 use tokio::sync::SetOnce;
+use tracing::Span;
 
 use super::scheduler::{Class, Entry};
 
@@ -44,6 +45,14 @@ pub(crate) struct Queued {
     pub(crate) args: Vec<ObjectRef>,
     /// The resources that it needs; `None` for calls of actors, which need none.
     pub(crate) class: Option<Arc<Class>>,
+    /// The span of the work, if a subscriber wants it. Boxed, since most programs have none.
+    pub(crate) span: Option<Box<Span>>,
+}
+
+impl Queued {
+    pub(crate) fn new(job: JobKind, args: Vec<ObjectRef>, class: Option<Arc<Class>>) -> Self {
+        Self { job, args, class, span: None }
+    }
 }
 
 /// The work itself. Boxed, so that finished cells and running tasks stay small.

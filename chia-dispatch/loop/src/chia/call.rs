@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::SystemTime;
 
 use chia_bypass::{Decision, Gate, Mode, Outcome, Reason, With};
@@ -13,7 +13,7 @@ use chia_config::Location;
 use chia_dispatch::backend::{Placement, Task};
 use chia_dispatch::{Error, ErrorKind, Resources, Result, guarded};
 use chia_services::codec::Value;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::{Chia, Dispatched, Handle, run};
 use crate::envelope::{Action, Envelope};
@@ -21,6 +21,7 @@ use crate::failure::next_serial;
 use crate::record::{Entry, Request};
 use crate::registry::{Callee, Slot};
 use crate::ruleset::{Replacement, Rules};
+use crate::span;
 
 /// A call that was not dispatched yet: give it a tag, override its options, then
 /// [`dispatch`](Self::dispatch) it, or `.await` it to dispatch and wait in one.
@@ -125,17 +126,11 @@ impl<R: Value> Call<R> {
     /// [`NotRegistered`](ErrorKind::NotRegistered): the program does not register the function. The
     /// condition's error, an argument that cannot be encoded, [`Infeasible`](ErrorKind::Infeasible) resources, or a lost backend.
     pub async fn dispatch(self) -> Result<Handle<R>> {
-        let span = tracing::debug_span!(
-            "dispatch",
-            function = self.callee.name,
-            tag = self.tag.as_deref(),
-            decision = tracing::field::Empty,
-            cache = tracing::field::Empty,
-        );
-        self.submit().instrument(span).await
+        let span = span::call(self.callee.name, self.tag.as_deref());
+        self.submit(span.clone()).instrument(span).await
     }
 
-    async fn submit(self) -> Result<Handle<R>> {
+    async fn submit(self, span: Span) -> Result<Handle<R>> {
         let Self {
             chia, callee: Callee { name: function, mut options }, args, tag, labels, ..
         } = self;
@@ -145,6 +140,7 @@ impl<R: Value> Call<R> {
         let site = CallSite {
             chia: &chia,
             rules: &rules,
+            span: &span,
             function,
             tag: tag.as_deref(),
             version: known.as_ref().ok().and_then(|known| known.identity.version),
@@ -194,7 +190,7 @@ impl<R: Value> Call<R> {
         };
         let object = chia.backend().submit(task).await.map_err(failed)?;
         let function = Some(function);
-        let outcome = OnceLock::new();
+        let (outcome, span) = (OnceLock::new(), Mutex::new(span));
         Ok(Handle::new(Dispatched {
             chia,
             function,
@@ -204,6 +200,7 @@ impl<R: Value> Call<R> {
             dispatched,
             resources,
             outcome,
+            span,
         }))
     }
 }
@@ -212,6 +209,7 @@ impl<R: Value> Call<R> {
 struct CallSite<'a> {
     chia: &'a Chia,
     rules: &'a Rules,
+    span: &'a Span,
     function: &'a str,
     tag: Option<&'a str>,
     version: Option<&'static str>,
@@ -231,7 +229,7 @@ struct Decided {
 impl CallSite<'_> {
     /// Reports the call to the record of the run.
     fn report(&self, decided: Option<&Decided>, args: &[Slot], resources: &Resources) -> Entry {
-        self.chia.log().begin(&Request {
+        let request = Request {
             function: self.function,
             tag: self.tag,
             version: self.version,
@@ -239,13 +237,16 @@ impl CallSite<'_> {
             rule: decided.and_then(|decided| decided.rule.clone()),
             args,
             resources,
-        })
+        };
+        span::decided(self.span, &request);
+        self.chia.log().begin(&request)
     }
 
     /// Counts and reports a call that failed before it was under way.
     fn failed(&self, entry: Entry, error: Error) -> Error {
         self.chia.count_failure(self.function, &error);
         let error = error.in_function(self.function);
+        span::failed(self.span, &error);
         self.chia.log().fail(entry, &error, Vec::new());
         error
     }
@@ -272,8 +273,7 @@ impl CallSite<'_> {
             }
             decided => decided,
         };
-        let span = tracing::Span::current();
-        span.record("decision", tracing::field::display(decision.reason()));
+        self.span.record("chia.explanation", tracing::field::display(decision.reason()));
         self.notice(decision.reason())?;
         let write = self.should_cache(decision.reason());
         let (gate, rule) = (decision.reason().gate(), decision.reason().rule().cloned());
@@ -315,7 +315,8 @@ impl CallSite<'_> {
             return false;
         }
         let decision = self.rules.bypass.decide_write(reason);
-        tracing::Span::current().record("cache", tracing::field::display(decision.reason()));
+        let reason = tracing::field::display(decision.reason());
+        self.span.record("chia.cache.explanation", reason);
         decision.write() || (self.auto_tag && self.lacks_tag_alone(decision.reason()))
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use chia_dispatch::backend::ObjectRef;
 use chia_dispatch::{Error, ErrorKind, Resources, Result};
 use chia_services::codec::{self, Value};
+use tracing::Span;
 
 use super::Chia;
 use crate::envelope::Reply;
@@ -17,6 +18,7 @@ use crate::failure::FailureReport;
 use crate::outcome::Outcome;
 use crate::record::Entry;
 use crate::registry::{IntoArg, Slot};
+use crate::span;
 
 /// The result of a dispatched call (R23).
 ///
@@ -43,6 +45,8 @@ pub(super) struct Dispatched {
     pub(super) resources: Resources,
     /// Set once the result was seen; a failed call has none.
     pub(super) outcome: OnceLock<Option<Outcome>>,
+    /// The span of the call; it ends when the outcome is set.
+    pub(super) span: Mutex<Span>,
 }
 
 impl<T> Handle<T> {
@@ -131,6 +135,7 @@ impl Dispatched {
             dispatched: SystemTime::UNIX_EPOCH,
             resources: Resources::none(),
             outcome: OnceLock::new(),
+            span: Mutex::new(Span::none()),
         }
     }
 
@@ -151,6 +156,10 @@ impl Dispatched {
         if !first {
             return;
         }
+        let span = self.take_span();
+        if let Some(outcome) = seen {
+            span::seen(&span, Ok(outcome));
+        }
         self.chia.log().end(self.entry, seen.as_ref(), bytes);
         if let (Some(outcome), Some(function)) = (seen, self.function) {
             self.chia.count_outcome(function, outcome);
@@ -158,11 +167,18 @@ impl Dispatched {
         }
     }
 
+    /// The span of the call, which ends with what this returns.
+    fn take_span(&self) -> Span {
+        let mut span = self.span.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *span, Span::none())
+    }
+
     /// Counts the failure, the first time that it is seen.
     fn fail(&self, error: &Error) {
         if self.outcome.set(None).is_err() {
             return;
         }
+        span::seen(&self.take_span(), Err(error));
         let mut calls = Vec::new();
         if let Some(report) = FailureReport::of(error, self.serial) {
             self.chia.count_nested(&report.nested, &report.usage);

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use chia_dispatch::{Error, ErrorKind, Result};
+use tracing::Span;
 
 use super::current;
 use crate::registry::{BoxError, Invocation};
@@ -21,8 +22,9 @@ pub(crate) async fn run<R: Send + 'static>(invocation: Invocation<R>) -> Result<
 async fn on_a_thread<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> Result<R> {
     let runtime = tokio::runtime::Handle::current();
     let (done, result) = tokio::sync::oneshot::channel();
+    let span = Span::current();
     let run = move || {
-        let _entered = runtime.enter();
+        let (_entered, _span) = (runtime.enter(), span.enter());
         // The receiver is gone when the call was cancelled.
         drop(done.send(catch_unwind(AssertUnwindSafe(body))));
     };

@@ -134,7 +134,7 @@ impl CallLog {
 }
 
 impl Request<'_> {
-    pub(super) fn decision(&self) -> &'static str {
+    pub(crate) fn decision(&self) -> &'static str {
         match self.decided {
             None => "",
             Some((Action::Run, _)) => "run",
@@ -146,7 +146,7 @@ impl Request<'_> {
     }
 
     /// The gate in one word, as serde writes it.
-    pub(super) fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         let word = |gate: &Gate| serde_json::to_string(gate).unwrap_or_default();
         let word = self.decided.as_ref().map(|(_, gate)| word(gate)).unwrap_or_default();
         word.trim_matches('"').to_owned()
@@ -176,6 +176,6 @@ pub(super) fn listed(resources: &Resources) -> String {
 }
 
 /// The outcome of a failed call in a word.
-pub(super) fn how(kind: ErrorKind) -> &'static str {
+pub(crate) fn how(kind: ErrorKind) -> &'static str {
     if kind == ErrorKind::Cancelled { "cancelled" } else { "failed" }
 }

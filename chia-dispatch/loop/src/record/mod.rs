@@ -6,6 +6,6 @@ mod nested;
 mod place;
 mod run;
 
-pub(crate) use log::{CallLog, Entry, Request};
+pub(crate) use log::{CallLog, Entry, Request, how};
 pub(crate) use place::RecordTo;
-pub(crate) use run::RunRecord;
+pub(crate) use run::{RunRecord, written};

@@ -226,7 +226,8 @@ fn info(
     }
 }
 
-fn written(write: CacheWrite) -> Option<&'static str> {
+/// What became of the write in a word; `None` if the rules keep no result of the call.
+pub(crate) fn written(write: CacheWrite) -> Option<&'static str> {
     match write {
         CacheWrite::NotAsked => None,
         CacheWrite::Stored => Some("stored"),

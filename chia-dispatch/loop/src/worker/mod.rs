@@ -14,12 +14,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chia_bypass::{Fingerprint, Usage};
 use chia_dispatch::{Actor, Error, ErrorKind, Host, Job, Result, TaskContext, guarded};
+use tracing::{Instrument, Span};
 
 use crate::chia::{Chia, current, run};
 use crate::envelope::{Action, Envelope, Reply};
 use crate::failure::FailureReport;
 use crate::outcome::{CacheWrite, Outcome, Source};
 use crate::registry::{Call, Encoded, ErasedCall, Registry, Site, Worth};
+use crate::span;
 use crate::state::ProcessState;
 
 /// What runs the tasks of a program: its [`Registry`], and what the process shares between tasks.
@@ -87,9 +89,14 @@ impl Host for Worker {
         let (call, serial) = (envelope.call, envelope.serial);
         let chia = Chia::in_task(registry, state, rules, context, call);
         let task = Running::new(&job.entry, envelope, args, chia.clone())?;
+        let node = chia.place().map(|place| place.node.as_str());
+        let span = span::run(&job.entry, task.tag.as_deref(), node);
         // A panic is caught here, so that it takes the report along as well.
-        let run = guarded(|| current::scope(chia.clone(), task.run())).await;
-        run.map_err(|error| FailureReport::attach(&chia, serial, error))
+        let run = guarded(|| current::scope(chia.clone(), task.run(span.clone())));
+        run.instrument(span.clone()).await.map_err(|error| {
+            span::failed(&span, &error);
+            FailureReport::attach(&chia, serial, error)
+        })
     }
 
     async fn actor(&self, kind: &str, init: Bytes, context: TaskContext) -> Result<Box<dyn Actor>> {
@@ -180,7 +187,7 @@ impl<'a> Running<'a> {
 }
 
 impl Running<'_> {
-    async fn run(mut self) -> Result<Bytes> {
+    async fn run(mut self, span: Span) -> Result<Bytes> {
         let started = SystemTime::now();
         let produced = self.produce().await?;
         let write = match produced.source {
@@ -207,6 +214,7 @@ impl Running<'_> {
             },
             nested,
         };
+        span::succeeded(&span, &outcome);
         Reply::seal(produced.value, &outcome)
     }
 

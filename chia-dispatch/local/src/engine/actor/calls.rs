@@ -8,7 +8,7 @@ use chia_dispatch::backend::{ActorCall, Concurrency};
 use chia_dispatch::{Result, guarded};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::ActorCell;
 use crate::state::{CallQueue, Cell, CellState, JobKind, MethodCall, Queued};
@@ -77,7 +77,7 @@ pub(crate) fn call(actor: &Arc<ActorCell>, call: ActorCall) -> Result<Arc<Cell>>
         Inbox::Concurrent(_) => None,
     };
     let job = JobKind::Call(Box::new(MethodCall { method, payload, queue }));
-    let cell = actor.engine.make(label, Queued { job, args, class: None });
+    let cell = actor.engine.make(label, Queued::new(job, args, None));
     let call = Call { actor: Arc::clone(actor), cell: Arc::clone(&cell) };
     match &actor.inbox {
         // The receiver is gone only when the runtime is; then no task waits.
@@ -91,12 +91,11 @@ impl Call {
     /// Makes the call, unless it is cancelled or the actor ends before it is done.
     async fn make(self) {
         let Self { actor, cell } = &self;
-        let span = tracing::debug_span!("call", name = %cell.name, id = cell.id.0);
         let outcome = tokio::select! {
             biased;
             why = actor.end.wait() => Err(why.clone()),
             _ = cell.wait() => return,
-            answer = self.answer().instrument(span) => answer,
+            answer = self.answer() => answer,
         };
         actor.engine.settle(cell, outcome);
     }
@@ -116,7 +115,8 @@ impl Call {
             JobKind::Call(call) => {
                 let MethodCall { method, payload, .. } = *call;
                 let answer = guarded(|| instance.call(&method, payload, args));
-                RUNNING.scope(Arc::clone(&self.cell), answer).await
+                let span = work.span.map_or_else(Span::none, |span| *span);
+                RUNNING.scope(Arc::clone(&self.cell), answer).instrument(span).await
             }
             JobKind::Task(..) | JobKind::Actor(_) => std::future::pending().await,
         }

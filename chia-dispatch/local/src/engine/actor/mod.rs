@@ -45,7 +45,7 @@ impl ActorCell {
             Construction { actor: id, kind: kind.clone(), init, name: named, restarts };
         let label = name.clone().unwrap_or_else(|| kind.clone());
         let job = JobKind::Actor(Box::new(construction));
-        let construction = engine.make(label, Queued { job, args: Vec::new(), class: Some(class) });
+        let construction = engine.make(label, Queued::new(job, Vec::new(), Some(class)));
         let (body, end) = (Mutex::new(None), SetOnce::new());
         Arc::new(Self {
             id,
