@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::cache;
 use crate::dispatch;
 use crate::eviction;
+use crate::look;
 use crate::python;
 use crate::ray;
 use crate::record;
@@ -77,6 +78,7 @@ pub const GROUPS: &[Group] = &[
         dispatch::run,
     ),
     Group::new("record", "the record of a run: what a call costs its caller", record::run),
+    Group::new("look", "the tool chia-cache on large caches and runs", look::run).only_by_name(),
     Group::new("python", "the Python front on Ray, beside a bare remote function", python::run),
     Group::new("ray", "a call on Ray, beside Python's own on the same cluster", ray::run),
 ];

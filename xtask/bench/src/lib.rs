@@ -22,6 +22,7 @@ pub mod dispatch;
 pub mod eviction;
 pub mod figure;
 pub mod groups;
+pub mod look;
 pub mod machine;
 pub mod python;
 pub mod ray;

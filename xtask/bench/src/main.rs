@@ -1,7 +1,7 @@
 //! The program behind `cargo xtask bench`.
 
 use chia_bench::groups::{self, GROUPS};
-use chia_bench::{Output, Report, cache, ray};
+use chia_bench::{Output, Report, cache, look, ray};
 use clap::Parser;
 
 /// Measure ours against its peers, in one run.
@@ -24,7 +24,7 @@ struct Flags {
 
 fn main() -> anyhow::Result<()> {
     ray::run_if_worker();
-    if cache::probe::run()? {
+    if cache::probe::run()? || look::process::run()? {
         return Ok(());
     }
     let flags = Flags::parse();

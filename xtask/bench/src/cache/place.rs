@@ -19,7 +19,7 @@ pub(crate) fn folder() -> anyhow::Result<tempfile::TempDir> {
 }
 
 /// Takes every file below `folder` out of the page cache.
-pub(super) fn drop_from_memory(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn drop_from_memory(folder: &Path) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
