@@ -143,7 +143,8 @@ class Work:
         self._means = means
         self._tag = job.tag
         self._fingerprint: _native.Fingerprint | None = None
-        if job.write or job.action in ("replay", "must_replay", "rehearse"):
+        has_tag = job.tag is not None or job.auto_tag
+        if has_tag and (job.write or job.action in ("replay", "must_replay", "rehearse")):
             self._fingerprint = means.fingerprint()
             if job.tag is None and job.auto_tag:
                 self._tag = means.cache_rules.auto_tag(job.function, self._fingerprint)

@@ -11,6 +11,7 @@ import chia_ray
 import pytest
 from changes import CHANGES, Change, check_change, check_upstream
 from chia_ray import Loop
+from chia_ray._identity import Identity
 
 Start = Callable[[Path], Loop]
 
@@ -161,3 +162,30 @@ def test_a_parameter_that_is_not_there_is_named(tmp_path: Path, caplog: Any) -> 
     ):
         loop.replay(f)
         loop.call(f, 1, tag="t")
+
+
+def test_only_a_call_that_may_have_a_tag_is_fingerprinted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @chia_ray.function
+    def sim(x: int) -> int:
+        return x * x
+
+    asked = []
+    fingerprint = Identity.fingerprint
+
+    def recorded(self: Identity, *call: Any) -> Any:
+        asked.append(self.name)
+        return fingerprint(self, *call)
+
+    monkeypatch.setattr(Identity, "fingerprint", recorded)
+    for rule, tagged in (("true", 1), ("{cache: true, tag: auto}", 2)):
+        asked.clear()
+        (tmp_path / "rules.yaml").write_text(f"bypass: {{sim: true}}\ncache: {{sim: {rule}}}\n")
+        with Loop(tmp_path / "rules.yaml", tmp_path / "cache") as loop:
+            loop.replay(sim)
+            handle = loop.call(sim, 3)
+            assert handle.result() == loop.call(sim, 3, tag="s").result() == 9
+        assert asked == ["sim"] * tagged
+        assert handle.outcome is not None
+        assert handle.outcome.missed == ("the call has no tag" if tagged == 1 else "no entry has this tag")
