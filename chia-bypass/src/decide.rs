@@ -51,6 +51,15 @@ impl<P, C> Bypass<P, C> {
         self.judge(Call { function, tag, fresh: true, from_reached }, true)
     }
 
+    /// Why a call runs again if it would be replayed from the cache; `None` if it need not.
+    ///
+    /// [`decide`](Self::decide) asks this for [replays](Self::set_replay). A program whose other providers
+    /// read the cache asks it for their calls, once `decide` has seen the call.
+    pub fn must_rerun(&self, tag: Option<&str>, fresh: bool) -> Option<Override> {
+        let from_reached = self.from_reached();
+        self.rerun(&Call { function: "", tag, fresh, from_reached }, true)
+    }
+
     /// Whether the first call to run has been reached, with this call.
     #[inline]
     fn pass_from(&self, tag: Option<&str>) -> bool {
@@ -130,24 +139,29 @@ impl<P, C> Bypass<P, C> {
         record: bool,
         reason: &mut Reason<'_>,
     ) -> bool {
-        let replays = gate == Gate::Replay;
-        let rerun = || self.settings.rerun().is_some_and(|rerun| rerun.matches(call.tag).is_some());
-        let overridden = match self.settings.mode() {
-            Mode::Off => Override::Off,
-            Mode::Record => Override::Record,
-            _ if !replays => return false,
-            _ if call.fresh => Override::Fresh,
-            _ if rerun() => {
-                record.then(|| self.rerun_used.set());
-                Override::Rerun
-            }
-            _ if call.from_reached => Override::From,
-            Mode::Refresh => Override::Refresh,
-            Mode::Replay => Override::Replay,
-            Mode::Auto => return false,
+        let must_hit = || (self.settings.mode() == Mode::Replay).then_some(Override::Replay);
+        reason.overridden = match self.settings.mode() {
+            Mode::Off => Some(Override::Off),
+            Mode::Record => Some(Override::Record),
+            _ if gate != Gate::Replay => None,
+            _ => self.rerun(call, record).or_else(must_hit),
         };
-        reason.overridden = Some(overridden);
-        overridden != Override::Replay
+        reason.overridden.is_some_and(|overridden| overridden != Override::Replay)
+    }
+
+    /// Why the settings of the run make a call run that would be replayed from the cache.
+    fn rerun(&self, call: &Call<'_>, record: bool) -> Option<Override> {
+        if call.fresh {
+            return Some(Override::Fresh);
+        }
+        if self.settings.rerun().is_some_and(|rerun| rerun.matches(call.tag).is_some()) {
+            record.then(|| self.rerun_used.set());
+            return Some(Override::Rerun);
+        }
+        if call.from_reached {
+            return Some(Override::From);
+        }
+        (self.settings.mode() == Mode::Refresh).then_some(Override::Refresh)
     }
 }
 

@@ -79,7 +79,8 @@ pub enum Override {
 }
 
 impl Override {
-    fn text(self) -> &'static str {
+    /// The setting, in words: "the run's mode is `off`".
+    pub fn text(self) -> &'static str {
         match self {
             Self::Off => "the run's mode is `off`",
             Self::Record => "the run's mode is `record`",

@@ -201,6 +201,25 @@ fn r29_calls_replay_until_the_first_tag_to_run() {
 }
 
 #[test]
+fn r29_a_provider_that_reads_the_cache_learns_that_its_call_runs_again() {
+    let bypass = rules(RunSettings::new(Mode::Auto).with_rerun("again").unwrap());
+    assert_eq!(bypass.must_rerun(Some("iter1"), false), None);
+    assert_eq!(bypass.must_rerun(Some("iter1"), true), Some(Override::Fresh));
+    assert!(bypass.unused().iter().any(|unused| unused.to_string().contains("`again`")));
+    assert_eq!(bypass.must_rerun(Some("again"), false), Some(Override::Rerun));
+    assert!(!bypass.unused().iter().any(|unused| unused.to_string().contains("`again`")));
+
+    let bypass = rules(RunSettings::new(Mode::Auto).with_from("iter9").unwrap());
+    assert_eq!(bypass.must_rerun(Some("iter9"), false), None, "the call is not decided yet");
+    assert_eq!(bypass.decide("provided", Some("iter9")).reason().outcome(), Outcome::Replace);
+    assert_eq!(bypass.must_rerun(Some("iter9"), false), Some(Override::From));
+
+    let refresh = rules(RunSettings::new(Mode::Refresh));
+    assert_eq!(refresh.must_rerun(None, false), Some(Override::Refresh));
+    assert_eq!(rules(RunSettings::new(Mode::Replay)).must_rerun(None, false), None);
+}
+
+#[test]
 fn r32_a_dry_run_follows_the_first_tag_to_run_and_leaves_no_trace() {
     let bypass = rules(RunSettings::new(Mode::Auto).with_from("iter9").unwrap());
     let calls = [("replayed", Some("iter8")), ("nope", Some("iter9")), ("replayed", Some("iter8"))];

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use chia_bypass::{Bypass, CacheLook, RunSettings};
+use chia_bypass::{Bypass, CacheLook, Override, RunSettings};
 use chia_config::{Config, Diagnostic};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -148,6 +148,12 @@ impl Rules {
             settled => settled,
         };
         Decision::new(py, &bypass, decision)
+    }
+
+    /// Why a decided call runs again if its provider would serve it from the cache; `None` if it need not.
+    #[pyo3(signature = (tag = None, fresh = false))]
+    fn must_rerun(&self, tag: Option<&str>, fresh: bool) -> Option<&'static str> {
+        self.read().must_rerun(tag, fresh).map(Override::text)
     }
 
     /// Whether the first call to run has been decided.

@@ -243,10 +243,11 @@ class Loop:
         decision = _rules.decide(self._rules, self._strict, (name, tag, fresh), args, kwargs)
         if decision is None:
             return self._job(name, tag, None), None
+        rerun = _rules.rerun(self._rules, decision.action, tag, fresh)
         self._check_arguments(function)
         if decision.notice:
             _log.warning("%s", decision.reason)
-        return self._job(name, tag, decision), decision.provider
+        return self._job(name, tag, decision)._replace(rerun=rerun), decision.provider
 
     def _job(self, name: str, tag: str | None, decision: _native.Decision | None) -> Job:
         if decision is None:

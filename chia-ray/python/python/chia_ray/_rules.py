@@ -26,6 +26,11 @@ def load(path: str | os.PathLike[str] | None, log: logging.Logger, **options: An
     return rules
 
 
+def rerun(rules: _native.Rules, action: str, tag: str | None, fresh: bool) -> str | None:
+    """Why a decided call runs again if its provider would serve it from the cache. A replay knows itself."""
+    return rules.must_rerun(tag, fresh) if action == "provider" else None
+
+
 def decide(
     rules: _native.Rules,
     strict: bool,

@@ -32,6 +32,8 @@ class Job(NamedTuple):
     write: bool = False
     # Whether the tag is made from the arguments.
     auto_tag: bool = False
+    # Why the call runs again if its provider would serve it from the cache.
+    rerun: str | None = None
 
 
 class Outcome(NamedTuple):
@@ -176,7 +178,7 @@ class Work:
             try:
                 return means.provide(), Outcome("provided", self._tag)
             except MissedError as error:
-                missed, refused = str(error), True
+                missed, refused = str(error), self._job.rerun is None
         elif action == "file":
             return means.read_file(), Outcome("recorded", self._tag)
         return means.compute(), Outcome("ran", self._tag, missed=missed, refused=refused)

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from changes import CHANGES, Change, check_change, check_upstream
 from chia.base.bypass import Bypass
 from chia.base.cache import get_active_cache, start_cache
 from chia.base.ChiaFunction import ChiaFunction, get
 from chia_ray import Loop
-from chia_ray.base import _notes
+from chia_ray.base import _direct, _notes
 from waiting import LONG
 
 Start = Callable[[Path], Loop]
@@ -53,16 +54,40 @@ def cache_provider(tag: str, data_path: str | None, *args: Any, **kwargs: Any) -
     return value
 
 
-def by_replay(bypass: Bypass) -> None:
-    bypass.set_replay("sim")
+def actor_provider(tag: str, data_path: str | None, *args: Any, **kwargs: Any) -> Any:
+    """As ``cache_provider``, where a firewall is between the worker and the socket of the cache."""
+    way, _direct.client = _direct.client, lambda site, reach: None
+    try:
+        return cache_provider(tag, data_path)
+    finally:
+        _direct.client = way
 
 
-def by_provider(bypass: Bypass) -> None:
-    bypass.set_cond("sim", cache_hit)
-    bypass.set_provider("sim", cache_provider)
+def ray_provider(tag: str, data_path: str | None, *args: Any, **kwargs: Any) -> Any:
+    return ray.get(get_active_cache().read.remote(tag))[1]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("serve", [by_replay, by_provider])
+async def async_provider(tag: str, data_path: str | None, *args: Any, **kwargs: Any) -> Any:
+    return (await get_active_cache().read.chia_remote(tag))[1]  # type: ignore[union-attr]
+
+
+PROVIDERS = [cache_provider, actor_provider, ray_provider, async_provider]
+
+
+def serving(provider: Callable[..., Any] | None) -> Callable[[Bypass], None]:
+    """Serves ``sim`` from the cache: by a provider, or by a replay."""
+
+    def serve(bypass: Bypass) -> None:
+        if provider is None:
+            bypass.set_replay("sim")
+        else:
+            bypass.set_cond("sim", cache_hit)
+            bypass.set_provider("sim", provider)
+
+    return serve
+
+
+@pytest.mark.parametrize("serve", [serving(provider) for provider in (None, *PROVIDERS)])
 def test_r27_the_five_lines_that_made_a_replay_untrusted(
     serve: Callable[[Bypass], None], rules: Any, tmp_path: Path
 ) -> None:
@@ -132,6 +157,43 @@ def test_r29_modes_on_ray(rules: Any, tmp_path: Path, monkeypatch: pytest.Monkey
         step.chia_remote_blocking(_chia_tag="gone")
     assert step.chia_remote_blocking(_chia_tag="i0", _chia_fresh=True) != "recorded"
     assert not get(cache.has.chia_remote("gone"))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_r29_modes_act_on_a_provider_that_reads_the_cache(
+    provider: Callable[..., Any], rules: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = ChiaFunction(num_cpus=0.1)(sim)
+    path = rules("bypass: {sim: true}\ncache: {sim: true}\n")
+    cache = start_cache(1, tmp_path / "cache", "GB", path)
+
+    def served(fresh: bool = False, **options: Any) -> list[int]:
+        """What three calls return whose recorded results are zero."""
+        bypass = Bypass(path, **options)
+        serving(provider)(bypass)
+        get(cache.flush.chia_remote())
+        get([cache.write.chia_remote(f"i{n}", 0) for n in range(3)])
+        calls = [step.chia_remote(2, _chia_tag=f"i{n}", _chia_fresh=fresh) for n in range(3)]
+        values: list[int] = get(calls)
+        assert [get(cache.read.chia_remote(f"i{n}")) for n in range(3)] == [(True, value) for value in values]
+        assert bypass.report() == {}
+        return values
+
+    assert served() == [0, 0, 0]
+    assert served(mode="refresh") == served(mode="record") == served(fresh=True) == [4, 4, 4]
+    assert served(rerun="i1") == [0, 4, 0]
+    assert served(run_from="i1") == [0, 4, 4]
+    monkeypatch.setenv("CHIA_RERUN", "i[02]")
+    assert served() == [4, 0, 4]
+
+
+def test_r29_what_replaces_a_call_without_the_cache_does_not_run_again(rules: Any, tmp_path: Path) -> None:
+    step = ChiaFunction(num_cpus=0.1)(sim)
+    path = rules("bypass: {sim: true}\ncache: {sim: true}\n")
+    start_cache(1, tmp_path / "cache", "GB", path)
+    bypass = Bypass(path, rerun="i.*")
+    bypass.set_provider("sim", lambda tag, data_path, x: -x)
+    assert step.chia_remote_blocking(2, _chia_tag="i1") == -2
 
 
 LOOP = """

@@ -75,6 +75,11 @@ class CacheActor:
         found = None if tag is None else self._store.read(tag)
         return (False, None) if found is None else (True, Stored(found[0]))
 
+    def read_entry(self, tag: str | None) -> Found | None:
+        """The value with its packed facts and compute time, as bytes."""
+        self.ready()
+        return None if tag is None else self._store.read(tag)
+
     def replay(self, tag: str, function: str) -> tuple[Found | None, str | None]:
         """The value with its packed facts and compute time, as bytes, if the entry may stand for a
         computation of the function; else why not.

@@ -75,17 +75,6 @@ class CacheHandle(ChiaActorHandle):
         return _GetConfig(getattr(self._handle, "get_config", None))
 
 
-def _must_not_wait(tag: object = None) -> bool:
-    """Whether Ray is to wait: for a tag that is a reference, and for an event loop, which goes on."""
-    if isinstance(tag, ray.ObjectRef):
-        return True
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
 class _Unanswered:
     """How often in a row the cache did not answer, and until when it is not asked."""
 
@@ -106,13 +95,23 @@ class _Direct(ChiaMethod):
         self._handle = handle
         self._site = site
 
+    def is_left_to_ray(self, tag: object = None) -> bool:
+        """Whether Ray is to wait: for a tag that is a reference, and for an event loop, which goes on."""
+        if isinstance(tag, ray.ObjectRef):
+            return True
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        return True
+
     def ask(self, client: _native.DirectClient, timeout: float, *args: Any) -> Answer:
         """Asks directly."""
         raise NotImplementedError
 
     def chia_remote(self, /, *args: Any, **kwargs: Any) -> Any:
         """Asks the cache. ``get`` gives the answer."""
-        if _must_not_wait(*args[:1]):
+        if self.is_left_to_ray(*args[:1]):
             return self.remote(*args, **kwargs)
         if time.monotonic() < _Unanswered.until:
             return self._missed("it did not answer before")
@@ -142,6 +141,10 @@ class _Direct(ChiaMethod):
             raise ConnectionError("it is gone")
         # A firewall may have swallowed the direct request; the actor gets its time too.
         timeout = max(deadline - time.monotonic(), _TIMEOUT / 2)
+        return self.ask_actor(timeout, *args, **kwargs)
+
+    def ask_actor(self, timeout: float, *args: Any, **kwargs: Any) -> Answer:
+        """Asks the actor."""
         return Answer(_same, ray.get(self.remote(*args, **kwargs), timeout=timeout))
 
     def _missed(self, why: str) -> Answer:
@@ -178,8 +181,32 @@ class _Read(_Direct):
     name = "read"
     miss = (False, None)
 
+    def chia_remote(self, tag: Any) -> Any:
+        task = _scope.current().replaced
+        if task is not None:
+            task.check_rerun(tag)
+        return super().chia_remote(tag)
+
     def ask(self, client: _native.DirectClient, timeout: float, tag: str | None) -> Answer:
-        found = None if tag is None else client.read(timeout, tag)
+        return self._compared(tag, None if tag is None else client.read(timeout, tag))
+
+    def ask_actor(self, timeout: float, tag: str | None) -> Answer:
+        if _scope.current().replaced is None:
+            return super().ask_actor(timeout, tag)
+        return self._compared(tag, ray.get(self._handle.read_entry.remote(tag), timeout=timeout))
+
+    def remote(self, tag: Any) -> Any:
+        # The actor cannot compare what a provider reads with the call of the provider.
+        if _scope.current().replaced is not None and not isinstance(tag, ray.ObjectRef):
+            return ray.put(get(self.chia_remote(tag)))
+        return super().remote(tag)
+
+    def is_left_to_ray(self, tag: object = None) -> bool:
+        # A provider waits for its answer, in an event loop too: it is compared here.
+        is_compared = _scope.current().replaced is not None and not isinstance(tag, ray.ObjectRef)
+        return not is_compared and super().is_left_to_ray(tag)
+
+    def _compared(self, tag: str | None, found: Found | None) -> Answer:
         task = _scope.current().replaced
         if found is not None and task is not None and tag is not None:
             task.compare_read(tag, found[1])

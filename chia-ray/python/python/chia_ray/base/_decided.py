@@ -7,7 +7,7 @@ from typing import Any
 
 import ray
 
-from chia_ray import _native
+from chia_ray import _native, _rules
 from chia_ray._identity import Identity
 from chia_ray._work import Job
 from chia_ray.base import _scope
@@ -40,7 +40,9 @@ def decided(
         if decision is not None:
             bypass.names.check_arguments(bypass.rules, identity)
             data = None if decision.data is None else str(decision.data)
-            job = job._replace(action=bypass.action(job.function, decision), data=data)
+            action = bypass.action(job.function, decision)
+            rerun = _rules.rerun(bypass.rules, action, tag, fresh)
+            job = job._replace(action=action, data=data, rerun=rerun)
     run, reached = "", False
     if bypass is not None:
         run, reached = bypass.rules.run, bypass.rules.from_reached

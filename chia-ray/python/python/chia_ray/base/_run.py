@@ -164,6 +164,12 @@ class _Task:
         finally:
             scope.replaced = None
 
+    def check_rerun(self, tag: object) -> None:
+        """Raises MissedError where a provider may not serve the cached result of its call: it runs again."""
+        job = self._ticket.job
+        if job.rerun is not None and tag == job.tag:
+            raise MissedError(job.rerun)
+
     def compare_read(self, tag: str, facts: bytes) -> None:
         """Compares what a provider has read from the cache under the tag of its call: the provider serves
         it. Raises MissedError where the rules forbid that.
