@@ -50,6 +50,24 @@ impl CacheInit {
         unpack(bytes).map(|(init, _)| init)
     }
 
+    /// What a loop asks of a living cache (its method `attach`): this, and the base that the cache is to
+    /// be an overlay of.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`](chia_dispatch::ErrorKind::Protocol) when it cannot be packed.
+    pub fn to_request(&self, base: Option<&Path>) -> Result<Bytes> {
+        pack(self, base.map_or(&[], |base| base.as_os_str().as_bytes()))
+    }
+
+    /// What [`to_request`](Self::to_request) packed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`](chia_dispatch::ErrorKind::Protocol) when it cannot be read.
+    pub fn from_request(request: &Bytes) -> Result<(Self, Option<PathBuf>)> {
+        let (init, base) = unpack(request)?;
+        Ok((init, (!base.is_empty()).then(|| Path::new(OsStr::from_bytes(&base)).to_owned())))
+    }
+
     /// As [`open_cache`] takes it.
     ///
     /// # Errors
@@ -101,17 +119,20 @@ pub fn open_cache(init: Bytes, _context: TaskContext) -> Result<Box<dyn Actor>> 
 
 /// Serves a store that is open already, for hosts that use it in other ways as well.
 #[must_use]
-pub fn serve_cache(store: Store) -> Box<dyn Actor> {
-    Box::new(CacheActor { store: Some(OverlayStore::new(store)), endpoint: None })
+pub fn serve_cache(store: impl Into<OverlayStore>) -> Box<dyn Actor> {
+    Box::new(CacheActor { store: Some(store.into()), endpoint: None })
 }
 
 /// As [`serve_cache`], with a [`CacheEndpoint`] on an address of this machine, opened at the first
 /// request for it. The secret must be random; every caller of the actor gets it.
 #[must_use]
-pub fn serve_cache_at(store: Store, host: IpAddr, secret: Secret) -> Box<dyn Actor> {
+pub fn serve_cache_at(
+    store: impl Into<OverlayStore>,
+    host: IpAddr,
+    secret: Secret,
+) -> Box<dyn Actor> {
     let lazy = LazyEndpoint { host, secret, endpoint: OnceLock::new() };
-    let store = Some(OverlayStore::new(store));
-    Box::new(CacheActor { store, endpoint: Some(lazy.into()) })
+    Box::new(CacheActor { store: Some(store.into()), endpoint: Some(lazy.into()) })
 }
 
 /// Closing a store writes what is pending, so the last one is dropped off the runtime's threads.
@@ -185,10 +206,9 @@ impl Actor for CacheActor {
 }
 
 /// A loop that starts the cache meets a living one: the same directory, durability and base, or an
-/// error that shows both; another budget resizes it. The path of the base, if the loop wants one,
-/// follows the header.
+/// error that shows both; another budget resizes it.
 fn attach(cache: &OverlayStore, payload: &Bytes) -> Result<()> {
-    let (wanted, base): (CacheInit, Bytes) = unpack(payload)?;
+    let (wanted, base) = CacheInit::from_request(payload)?;
     let store = cache.own();
     let differs = |what: &str, living: &dyn std::fmt::Display, wanted: &dyn std::fmt::Display| {
         let message = format!(
@@ -206,8 +226,7 @@ fn attach(cache: &OverlayStore, payload: &Bytes) -> Result<()> {
     if let Some(policy) = wanted.policy.filter(|policy| *policy != store.policy()) {
         return Err(differs("eviction policy", &store.policy(), &policy));
     }
-    let base = (!base.is_empty()).then(|| Path::new(OsStr::from_bytes(&base)));
-    cache.attach(base).map_err(|why| Error::new(ErrorKind::Cache, why))?;
+    cache.attach(base.as_deref())?;
     let before = store.budget();
     if before != wanted.budget {
         let evicted = store.resize(wanted.budget, wanted.allow_shrink).map_err(failed)?;

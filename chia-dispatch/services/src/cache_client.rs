@@ -1,7 +1,6 @@
 //! The cache as a loop, a task or a condition sees it.
 
 use std::fmt;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -246,8 +245,7 @@ impl CacheClient {
         options: CacheOptions,
     ) -> Result<(Self, CacheLocation)> {
         let (init, base) = options.init()?;
-        let base = base.map_or_else(Vec::new, |base| base.into_os_string().into_vec());
-        let request = pack(&init, &base)?;
+        let request = init.to_request(base.as_deref())?;
         let spec = ActorSpec {
             name: Some(CACHE_NAME.to_owned()),
             kind: CACHE_KIND.to_owned(),

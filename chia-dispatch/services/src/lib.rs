@@ -16,6 +16,7 @@ pub use cache_client::{CacheClient, CacheEntry, CacheLocation, CacheOptions};
 pub use codec::{Blob, Value, decode, encode};
 pub use direct::{CacheEndpoint, DirectClient, Secret};
 pub use files::{FILES_KIND, FileClient, FileServerStats, FilesInit, open_files, serve_files};
+pub use overlay::OverlayStore;
 pub use owner::{OwnerClient, OwnerError};
 
 use chia_dispatch::{Error, ErrorKind, Result};

@@ -15,9 +15,10 @@ use crate::warnings;
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// A store and, where its directory is an overlay, its bases. Reads that the store cannot serve go to
-/// the nearest base that can; everything else concerns the store alone. Cheap to clone.
+/// the nearest base that can; everything else concerns the store alone. Cheap to clone; the clones share
+/// the bases.
 #[derive(Clone, Debug)]
-pub(crate) struct OverlayStore {
+pub struct OverlayStore {
     own: Store,
     bases: Arc<Bases>,
 }
@@ -40,18 +41,29 @@ enum Base {
 }
 
 impl OverlayStore {
-    pub(crate) fn new(own: Store) -> Self {
+    /// The store of a directory. Its bases are opened by [`attach`](Self::attach), or when a read needs
+    /// them.
+    pub fn new(own: Store) -> Self {
         Self { own, bases: Arc::default() }
     }
 
-    /// The store of the directory itself.
-    pub(crate) fn own(&self) -> &Store {
+    /// The store of the directory itself: for writes, and for what concerns it alone.
+    pub fn own(&self) -> &Store {
         &self.own
     }
 
     /// Makes sure that the bases can be read, for a loop that wants `base` to be the nearest; without
     /// a wish the directory stays what it is. The first loop may make an overlay of the directory.
-    pub(crate) fn attach(&self, base: Option<&Path>) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cache`](chia_dispatch::ErrorKind::Cache) when a base cannot be opened or is, through
+    /// its own bases, the directory itself; and when the directory is an overlay of another base.
+    pub fn attach(&self, base: Option<&Path>) -> chia_dispatch::Result<()> {
+        let refused = |why| chia_dispatch::Error::new(chia_dispatch::ErrorKind::Cache, why);
+        self.try_attach(base).map_err(refused)
+    }
+
+    fn try_attach(&self, base: Option<&Path>) -> Result<(), String> {
         let text = |error: chia_cache::Error| error.to_string();
         let mut attached = self.bases.lock();
         let recorded = overlay::base(self.own.dir()).map_err(text)?;
@@ -106,7 +118,11 @@ impl OverlayStore {
         Ok(self.bases.open.get_or_init(|| opened))
     }
 
-    pub(crate) fn read(&self, tag: &str) -> Result<Option<Entry>> {
+    /// As [`Store::read`], in the bases too.
+    ///
+    /// # Errors
+    /// As [`Store::read`]; and when a base cannot be opened.
+    pub fn read(&self, tag: &str) -> Result<Option<Entry>> {
         if let Some(entry) = self.own.read(tag)? {
             return Ok(Some(entry));
         }
@@ -114,7 +130,10 @@ impl OverlayStore {
     }
 
     /// As [`Store::replay`]. A replacement in the overlay does not hide a computed result of a base.
-    pub(crate) fn replay(&self, tag: &str, function: &str) -> Result<Replay> {
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn replay(&self, tag: &str, function: &str) -> Result<Replay> {
         let miss = match self.own.replay(tag, function)? {
             Replay::Miss(miss @ (ReplayMiss::Absent | ReplayMiss::Replacement { .. })) => miss,
             answer => return Ok(answer),
@@ -123,11 +142,19 @@ impl OverlayStore {
         Ok(found.unwrap_or(Replay::Miss(miss)))
     }
 
-    pub(crate) fn has(&self, tag: &str) -> Result<bool> {
+    /// As [`Store::has`], in the bases too.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn has(&self, tag: &str) -> Result<bool> {
         Ok(self.own.has(tag)? || self.first(|base| base.facts(tag))?.is_some())
     }
 
-    pub(crate) fn facts(&self, tag: &str) -> Result<Option<Facts>> {
+    /// As [`Store::facts`], in the bases too.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn facts(&self, tag: &str) -> Result<Option<Facts>> {
         match self.own.facts(tag)? {
             Some(facts) => Ok(Some(facts)),
             None => self.first(|base| base.facts(tag)),
@@ -135,7 +162,10 @@ impl OverlayStore {
     }
 
     /// The tags that can be read, sorted: those of the bases are among them.
-    pub(crate) fn keys(&self) -> Result<Vec<String>> {
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn keys(&self) -> Result<Vec<String>> {
         let mut keys = self.own.keys()?;
         for base in self.bases()? {
             keys.extend(base.keys()?);
@@ -143,6 +173,17 @@ impl OverlayStore {
         keys.sort_unstable();
         keys.dedup();
         Ok(keys)
+    }
+
+    /// How many tags can be read.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn count(&self) -> Result<u64> {
+        if self.bases()?.is_empty() {
+            return Ok(self.own.stats().entries);
+        }
+        self.keys().map(|keys| keys.len() as u64)
     }
 
     /// The answer of the nearest base that has one.
@@ -153,6 +194,12 @@ impl OverlayStore {
             }
         }
         Ok(None)
+    }
+}
+
+impl From<Store> for OverlayStore {
+    fn from(own: Store) -> Self {
+        Self::new(own)
     }
 }
 

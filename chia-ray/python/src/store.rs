@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chia_cache::{ByteSize, Durability, Facts, NewEntry, Origin, Replay, ReplayMiss};
-use chia_services::{CacheInit, Secret, serve_cache, serve_cache_at};
+use chia_services::{CacheInit, OverlayStore, Secret, serve_cache, serve_cache_at};
 use pyo3::exceptions::{PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -22,14 +22,17 @@ pub(crate) type Found<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Option<f
 /// Values up to this size are gathered in memory; larger ones stream.
 const GATHER: usize = 1024 * 1024;
 
-/// Packs what a cache is opened with, for [`Store`] and for the cache actor of any backend.
+/// Packs what a cache is opened with, for [`Store`] and for the cache actor of any backend: in `dir`, and,
+/// where it is to be an overlay, of the cache in the directory `base`.
 #[pyfunction]
+#[pyo3(signature = (dir, budget, durability, lock_wait, base = None))]
 pub(crate) fn cache_init<'py>(
     py: Python<'py>,
     dir: PathBuf,
     budget: u64,
     durability: &str,
     lock_wait: f64,
+    base: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let durability = match durability {
         "durable" => Durability::Durable,
@@ -43,7 +46,7 @@ pub(crate) fn cache_init<'py>(
         .map_err(|cause| PyValueError::new_err(format!("lock_wait: {cause}")))?;
     let budget = ByteSize::new(budget);
     let init = CacheInit { dir, budget, durability, lock_wait, policy: None, allow_shrink: false };
-    let packed = init.to_bytes().map_err(|cause| error::dispatch(&cause))?;
+    let packed = init.to_request(base.as_deref()).map_err(|cause| error::dispatch(&cause))?;
     Ok(PyBytes::new(py, &packed))
 }
 
@@ -51,17 +54,27 @@ pub(crate) fn cache_init<'py>(
 /// it waits for the disk.
 #[pyclass(frozen, module = "chia_ray._native")]
 pub(crate) struct Store {
-    inner: chia_cache::Store,
+    inner: OverlayStore,
 }
 
 #[pymethods]
 impl Store {
-    /// Opens the store of a packed [`cache_init`].
+    /// Opens the store of a packed [`cache_init`], as an overlay of its base if it has one.
     #[new]
     fn open(py: Python<'_>, init: &[u8]) -> PyResult<Self> {
         let init = Bytes::copy_from_slice(init);
-        let opened = py.detach(|| CacheInit::from_bytes(&init)?.open());
+        let opened = py.detach(|| {
+            let (init, base) = CacheInit::from_request(&init)?;
+            let store = OverlayStore::new(init.open()?);
+            base.map_or(Ok(()), |base| store.attach(Some(&base)))?;
+            Ok(store)
+        });
         opened.map(|inner| Self { inner }).map_err(|cause| error::dispatch(&cause))
+    }
+
+    /// Makes sure that the base of an overlay can be read.
+    fn open_base(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.inner.attach(None)).map_err(|cause| error::dispatch(&cause))
     }
 
     /// The same store as the actor that loops in Rust speak to. Its endpoint will be on this machine's
@@ -95,10 +108,10 @@ impl Store {
                 let mut bytes = Vec::with_capacity(pieces.len());
                 // Reading memory fails only for a broken buffer; the store then reports it.
                 if std::io::Read::read_to_end(&mut pieces, &mut bytes).is_ok() {
-                    return self.inner.write(tag, bytes, &entry);
+                    return self.inner.own().write(tag, bytes, &entry);
                 }
             }
-            self.inner.write_from(tag, &mut pieces, &entry)
+            self.inner.own().write_from(tag, &mut pieces, &entry)
         });
         written.map(facts::written).map_err(|cause| error::cache(&cause))
     }
@@ -149,37 +162,42 @@ impl Store {
 
     /// Removes an entry; whether there was one.
     fn evict(&self, py: Python<'_>, tag: &str) -> PyResult<bool> {
-        self.wait(py, |store| store.evict(tag))
+        self.wait(py, |store| store.own().evict(tag))
     }
 
     /// Removes every entry; how many there were.
     fn flush(&self, py: Python<'_>) -> PyResult<u64> {
-        self.wait(py, chia_cache::Store::clear)
+        self.wait(py, |store| store.own().clear())
     }
 
     /// All tags, sorted.
     fn keys(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.wait(py, chia_cache::Store::keys)
+        self.wait(py, OverlayStore::keys)
+    }
+
+    /// How many tags there are.
+    fn count(&self, py: Python<'_>) -> PyResult<u64> {
+        self.wait(py, OverlayStore::count)
     }
 
     /// What the entries count against the budget.
     fn size_bytes(&self) -> u64 {
-        self.inner.size_bytes()
+        self.inner.own().size_bytes()
     }
 
     /// The state and the counters since the store was opened.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        facts::stats(py, &self.inner.stats())
+        facts::stats(py, &self.inner.own().stats())
     }
 
     /// Writes every entry to a directory as a pickle of `(tag, value)`; how many there were.
     fn export(&self, py: Python<'_>, dir: PathBuf) -> PyResult<u64> {
-        self.wait(py, |store| store.export(&dir))
+        self.wait(py, |store| store.own().export(&dir))
     }
 
     /// Stops cleanly. Operations fail from then on.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        self.wait(py, |store| store.clone().close())
+        self.wait(py, |store| store.own().clone().close())
     }
 }
 
@@ -187,7 +205,7 @@ impl Store {
     fn wait<R: Send>(
         &self,
         py: Python<'_>,
-        step: impl FnOnce(&chia_cache::Store) -> chia_cache::Result<R> + Send,
+        step: impl FnOnce(&OverlayStore) -> chia_cache::Result<R> + Send,
     ) -> PyResult<R> {
         py.detach(|| step(&self.inner)).map_err(|cause| error::cache(&cause))
     }

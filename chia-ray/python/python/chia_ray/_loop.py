@@ -81,6 +81,8 @@ class Loop:
         rules: The rules file; without one every call runs.
         cache: The directory of the cache, or a Store; without one nothing is written or replayed.
         size: The budget of the cache, as for a Store.
+        overlay_of: The directory of another cache, the base of this one, as for a Store: calls replay what
+            the base has, and results are written here. With ``run_from`` a run forks from another one.
         backend: ``threads``, ``processes`` or ``ray``.
         workers: How many calls run at once; as many as there are processors unless given. Not for Ray.
         strict: Makes an error of what is else a warning: a bypassed function with nothing to replace it.
@@ -104,6 +106,7 @@ class Loop:
         cache: str | os.PathLike[str] | Store | None = None,
         *,
         size: int | float | str = "1 GB",
+        overlay_of: str | os.PathLike[str] | None = None,
         backend: Backend = "threads",
         workers: int | None = None,
         strict: bool = False,
@@ -120,7 +123,9 @@ class Loop:
         self._tally = Tally()
         self._checked: set[str] = set()
         self._opened: Store | None = None
-        self._runner = self._start(loaded, backend, cache, size, workers)
+        if overlay_of is not None and (cache is None or isinstance(cache, Store)):
+            raise ValueError("overlay_of: it is the base of the cache whose directory is `cache`")
+        self._runner = self._start(loaded, backend, cache, (size, overlay_of), workers)
 
     @property
     def _rules(self) -> _native.Rules:
@@ -131,21 +136,23 @@ class Loop:
         rules: _native.Rules,
         backend: str,
         cache: str | os.PathLike[str] | Store | None,
-        size: int | float | str,
+        kind: tuple[int | float | str, str | os.PathLike[str] | None],
         workers: int | None,
     ) -> Runner:
+        """The runner. A cache that it opens is of a size, and perhaps an overlay."""
+        size, base = kind
         if backend == "ray":
             from chia_ray.base._loop_runner import RayRunner
 
             if isinstance(cache, Store):
                 raise TypeError("cache: a loop on Ray needs a directory of the head node, not a Store")
-            return RayRunner(rules, cache, size, self._tally)
+            return RayRunner(rules, cache, size, base, self._tally)
         if backend not in ("threads", "processes"):
             raise ValueError(f"backend: {backend!r} is none of threads, processes, ray")
         from chia_ray._local import LocalRunner
 
         if cache is not None and not isinstance(cache, Store):
-            cache = self._opened = Store(cache, size)
+            cache = self._opened = Store(cache, size, overlay_of=base)
         return LocalRunner(rules, cache, self._tally, workers, backend == "processes")
 
     def replay(self, function: Function[..., Any] | str) -> None:

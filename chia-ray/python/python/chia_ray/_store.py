@@ -33,7 +33,8 @@ class Store(MutableMapping[str, Any]):
     It is safe to use from several threads. One process at a time owns a directory: another one that opens
     it waits ``wait`` seconds for the owner to go away, and then gets a CacheError that names the owner.
     With ``read_only`` any number of processes look at it meanwhile, without changing a byte: they see what
-    it held when they opened it, or at their last ``refresh``. A process that was forked must open the
+    it held when they opened it, or at their last ``refresh``; what an overlay reads from its base is not
+    shown. A process that was forked must open the
     directory for itself, once its parent has closed it.
 
     Args:
@@ -45,12 +46,16 @@ class Store(MutableMapping[str, Any]):
         durability: ``durable``: a write that returned survives power loss. ``relaxed``: it survives the
             death of the process, and the last second may be lost with the power; faster.
         wait: How long to wait for another owner of the directory, in seconds.
+        overlay_of: The directory of another store, the base of this one: what is not here is read from it,
+            and everything is written here, within the size. The base stays as it is; reads count as use
+            there, unless another process owns it. The directory stays an overlay: it need not be said again.
         read_only: Looks at the directory, and changes nothing: what would is a CacheError (``kind`` is
             ``read_only``), and memoised functions compute what is not there.
 
     Raises:
         ValueError: The size, the codec or the durability is none.
-        CacheError: The directory cannot be used, or another process owns it (``kind`` is ``locked``).
+        CacheError: The directory cannot be used, or another process owns it (``kind`` is ``locked``); the
+            base is gone, is this store itself, or is another one than before.
 
     """
 
@@ -62,11 +67,15 @@ class Store(MutableMapping[str, Any]):
         codec: str | Codec = "pickle",
         durability: str = "durable",
         wait: float = 10.0,
+        overlay_of: str | os.PathLike[str] | None = None,
         read_only: bool = False,
     ) -> None:
         self._codec = _codec(codec)
         self._path = Path(path).absolute()
-        init = _native.cache_init(self._path, parse_size(size), durability, wait)
+        base = base_of(overlay_of)
+        if read_only and base is not None:
+            raise ValueError("overlay_of: a store that is only looked at becomes no overlay")
+        init = _native.cache_init(self._path, parse_size(size), durability, wait, base)
         self._native: _native.Store | _native.StoreView | None
         if read_only:
             self._native = _native.StoreView(self._path)
@@ -93,7 +102,7 @@ class Store(MutableMapping[str, Any]):
             raise ValueError(f"the value of {key!r} is larger than the whole budget of the store")
 
     def __delitem__(self, key: str) -> None:
-        """Removes a key. Raises KeyError without one."""
+        """Removes a key. Raises KeyError without one, and for one that only the base has."""
         if not self._owned("delete").evict(_text(key)):
             raise KeyError(key)
 
@@ -107,10 +116,11 @@ class Store(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         """How many entries there are."""
-        return self.stats()["entries"]
+        store = self._living
+        return store.count() if isinstance(store, _native.Store) else store.stats()["entries"]
 
     def clear(self) -> None:
-        """Removes every entry."""
+        """Removes every entry. Those of a base stay."""
         self._owned("clear").flush()
 
     def refresh(self) -> None:
@@ -267,9 +277,18 @@ def export_cache(path: str | os.PathLike[str], folder: str | os.PathLike[str], *
         return store.export(folder)
 
 
+def base_of(overlay_of: str | os.PathLike[str] | None) -> Path | None:
+    """The directory that a cache is to be an overlay of."""
+    if overlay_of is not None and not isinstance(overlay_of, str | os.PathLike):
+        raise TypeError(f"overlay_of: a path is needed, not {type(overlay_of).__name__}: {overlay_of!r}")
+    return None if overlay_of is None else Path(overlay_of).absolute()
+
+
 def _opened(init: bytes) -> _native.Store:
     try:
-        return _native.Store(init)
+        store = _native.Store(init)
+        store.open_base()
+        return store
     except _native.DispatchError as error:
         is_locked = "in use" in str(error) or "locked" in str(error)
         advice = "; read_only=True looks at it meanwhile" if is_locked else ""

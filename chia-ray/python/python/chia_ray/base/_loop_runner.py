@@ -54,6 +54,7 @@ class RayRunner:
         rules: _native.Rules,
         cache: str | os.PathLike[str] | None,
         size: int | float | str,
+        base: str | os.PathLike[str] | None,
         tally: Tally,
     ) -> None:
         self._tally = tally
@@ -67,7 +68,7 @@ class RayRunner:
         self._scope = _scope.Scope(self._bypass)
         self._cache: Any = None
         if cache is not None:
-            self._cache, site = attached(cache, parse_size(size))
+            self._cache, site = attached(cache, parse_size(size), base)
             self._scope.cache = _scope.Cache(site, rules)
 
     @property

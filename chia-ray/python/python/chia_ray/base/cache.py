@@ -13,6 +13,7 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from chia_ray import _native, _rules
+from chia_ray._store import base_of
 from chia_ray.base import _scope, _writes
 from chia_ray.base._cache_actor import CONCURRENCY, CacheActor
 from chia_ray.base._cache_handle import CacheHandle
@@ -89,6 +90,7 @@ def start_cache(
     *,
     durability: str = "durable",
     write_timeout: float = 10.0,
+    overlay_of: str | os.PathLike[str] | None = None,
 ) -> CacheHandle:
     """Starts the cache of the cluster on its head node, or attaches to the living one.
 
@@ -104,22 +106,27 @@ def start_cache(
         durability: ``durable``: a write survives power loss. ``relaxed``: it survives the death of
             the process, and the last second may be lost with the power; faster.
         write_timeout: How many seconds a finished task waits for its result to be written.
+        overlay_of: The directory of another cache on the head node, the base of this one: what is not here
+            is read from it, and everything is written here, within the size. The base stays as it is; reads
+            count as use there, unless another process owns it. The directory stays an overlay: later loops
+            need not say it.
 
     Raises:
         ValueError: The rules are wrong, or the size is no size.
-        RuntimeError: The directory cannot be used, or the living cache differs.
+        RuntimeError: The directory cannot be used, or the living cache differs; the base is gone or is the
+            cache itself.
 
     """
     rules = _rules.load(yaml_path, _log)
-    init = _init(size, cache_dir_path, units, durability)
+    init = _init(size, cache_dir_path, units, durability, overlay_of)
     handle, site = _attached(init, namespace or NAMESPACE, write_timeout)
     _scope.current().cache = _scope.Cache(site, rules)
     return CacheHandle(handle, site)
 
 
-def attached(dir: str | os.PathLike[str], size: int) -> tuple[Any, Site]:
+def attached(dir: str | os.PathLike[str], size: int, base: str | os.PathLike[str] | None) -> tuple[Any, Site]:
     """The actor of the cluster's cache, started unless it lives, and where it is."""
-    return _attached(_init(size, dir, "B", "durable"), NAMESPACE, ANY_CACHE.write_timeout)
+    return _attached(_init(size, dir, "B", "durable", base), NAMESPACE, ANY_CACHE.write_timeout)
 
 
 def _attached(init: bytes, namespace: str, write_timeout: float) -> tuple[Any, Site]:
@@ -127,7 +134,13 @@ def _attached(init: bytes, namespace: str, write_timeout: float) -> tuple[Any, S
     return handle, Site(CACHE, namespace, write_timeout, endpoint)
 
 
-def _init(size: float, dir: str | os.PathLike[str], units: str, durability: str) -> bytes:
+def _init(
+    size: float,
+    dir: str | os.PathLike[str],
+    units: str,
+    durability: str,
+    base: str | os.PathLike[str] | None = None,
+) -> bytes:
     if isinstance(size, bool) or not isinstance(size, int | float):
         raise TypeError(f"size: a number is needed, not {type(size).__name__}: {size!r}")
     for name, text in (("units", units), ("durability", durability)):
@@ -135,7 +148,8 @@ def _init(size: float, dir: str | os.PathLike[str], units: str, durability: str)
             raise TypeError(f"{name}: a text is needed, not {type(text).__name__}: {text!r}")
     if not isinstance(dir, str | os.PathLike):
         raise TypeError(f"cache_dir_path: a path is needed, not {type(dir).__name__}: {dir!r}")
-    return _native.cache_init(Path(dir).absolute(), _native.parse_size(size, units), durability, _LOCK_WAIT)
+    budget = _native.parse_size(size, units)
+    return _native.cache_init(Path(dir).absolute(), budget, durability, _LOCK_WAIT, base_of(base))
 
 
 def _start(name: str, namespace: str, init: bytes) -> tuple[Any, bytes]:
