@@ -4,6 +4,8 @@ mod board;
 mod case;
 mod cases;
 mod factory;
+#[cfg(feature = "loop")]
+mod fork;
 mod host;
 mod layout;
 #[macro_use]
@@ -17,6 +19,8 @@ mod warnings;
 
 pub use crate::conformance_tests as tests;
 pub use factory::{Factory, Instance};
+#[cfg(feature = "loop")]
+pub use fork::{check_fork, drive_fork, is_fork_driver};
 pub use host::host;
 pub use layout::{FAR, Layout, SLOT};
 pub use list::case_names;

@@ -1,9 +1,10 @@
 //! The loop that the kit runs through a backend: functions, and what may replace them.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 
 use chia_dispatch::{Error, ErrorKind, Result};
-use chia_loop::{Chia, File, Function, Provider, Registry, Site};
+use chia_loop::{Blob, Chia, File, Function, Provider, Registry, Site};
 
 use super::board;
 use super::layout::FAR;
@@ -110,6 +111,15 @@ fn here() -> Result<Chia> {
     Chia::current().ok_or_else(|| Error::new(ErrorKind::Protocol, "no loop inside of a task"))
 }
 
+/// Bytes that no other run computes.
+fn random(number: u64) -> Blob {
+    let random = RandomState::new();
+    let bytes = (0..number * 100).flat_map(|word| random.hash_one(word).to_le_bytes());
+    Blob::from(bytes.collect::<Vec<u8>>())
+}
+
+pub(super) static RANDOM: Function<(u64,), Blob> = Function::new("kit_random", &random);
+
 pub(super) fn registry() -> Registry {
     Registry::new()
         .function(&STEP)
@@ -120,5 +130,6 @@ pub(super) fn registry() -> Registry {
         .function(&SIMULATE)
         .function(&SEED)
         .function(&MEASURE)
+        .function(&RANDOM)
         .provider(&RECORDED)
 }

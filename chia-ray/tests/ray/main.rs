@@ -10,6 +10,7 @@ mod detached;
 mod errors;
 mod fixture;
 mod foreign;
+mod forked;
 mod functions;
 mod kit;
 mod languages;
@@ -22,6 +23,7 @@ use libtest_mimic::{Arguments, Trial};
 fn main() -> ExitCode {
     chia_wire::run_if_worker(fixture::host);
     loops::run_if_driver();
+    forked::run_if_driver();
     loops::run_if_speaker();
     let mut arguments = Arguments::from_args();
     // Clusters are heavy; one test at a time is faster than several.
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         foreign::trials(),
         detached::trials(),
         chaos::trials(),
+        forked::trials(),
     ];
     let trials: Vec<Trial> = suites.into_iter().flatten().collect();
     assert!(!trials.is_empty(), "there is nothing to run");
