@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use chia_record::{Run, Tally};
+use chia_record::{CallEnd, CallStart, Recorder, Run, RunHeader, Tally};
 
 /// The browser, or why there is none.
 fn chromium() -> Option<PathBuf> {
@@ -95,6 +95,29 @@ fn r35_the_numbers_of_the_page_are_those_of_the_record() {
             let expected = run.calls.iter().filter(tagged).count() as u64;
             assert_eq!(value(&dom, "found"), Some(expected));
         }
+    }
+}
+
+#[test]
+fn r35_nodes_with_long_ids_are_shown_by_the_head_of_the_id() {
+    let Some(chromium) = chromium() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let recorder = Recorder::create(dir.path(), RunHeader::new("loop")).unwrap();
+    let nodes = ["029eeb2ab86f", "22ea5fad994b"].map(|head| head.to_owned() + &"0c1d".repeat(11));
+    for (id, node) in (1..).zip(&nodes) {
+        recorder.start(&CallStart::new(id, 10, "build").decision("run", "not_listed"));
+        recorder.end(&CallEnd::new(id, 50, "ran").node(node).took_us(40));
+    }
+    let path = recorder.path().to_owned();
+    recorder.finish(Vec::new()).unwrap();
+    let page = dir.path().join("report.html");
+    let run = Run::read(&path).unwrap();
+    chia_cli::render_report(&run, fs::File::create(&page).unwrap()).unwrap();
+    let out = browse(&chromium, &["--dump-dom"], &format!("file://{}", page.display()));
+    let dom = String::from_utf8_lossy(&out.stdout);
+    for node in &nodes {
+        assert!(dom.contains(&format!("<td>{}</td>", &node[..12])), "{dom}");
+        assert!(!dom.contains(&format!("<td>{node}</td>")));
     }
 }
 

@@ -59,6 +59,9 @@ impl Encode for CallEnd<'_> {
         if let Some(attempt) = self.attempt {
             line.number("attempt", attempt.into());
         }
+        if !self.args.is_empty() {
+            line.args(&self.args);
+        }
         line.text_if_any("error", self.error.as_deref());
         line.end();
     }
@@ -198,7 +201,7 @@ mod tests {
                 resources: text(3),
                 ..CallStart::new(numbers[0], numbers[2], &texts[4])
             };
-            let start = start.decision(&texts[5], &texts[0]).args(args);
+            let start = start.decision(&texts[5], &texts[0]).args(args.iter().copied());
             prop_assert_eq!(encoded(&start), by_serde("start", &start));
             let zero = |at: usize| if some[at] { numbers[at - 4] } else { 0 };
             let end = CallEnd {
@@ -213,7 +216,7 @@ mod tests {
                 attempt: some[4].then_some(7),
                 ..CallEnd::new(numbers[0], numbers[1], &texts[4])
             };
-            let end = if some[6] { end.node(&texts[5]) } else { end };
+            let end = if some[6] { end.node(&texts[5]).args(args) } else { end };
             prop_assert_eq!(encoded(&end), by_serde("end", &end));
         }
     }

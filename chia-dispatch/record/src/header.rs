@@ -81,6 +81,13 @@ impl RunHeader {
         }
     }
 
+    /// The id that the run has elsewhere: 12 hexadecimal digits, which no other run has.
+    #[must_use]
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = id.into();
+        self
+    }
+
     /// Adds the cache's directory.
     #[must_use]
     pub fn cache(mut self, dir: &Path) -> Self {

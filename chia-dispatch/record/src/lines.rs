@@ -132,6 +132,9 @@ pub struct CallEnd<'a> {
     /// Which attempt gave the result, where it was not the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
+    /// The fingerprints of the arguments, where they were not known at the start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<Option<Fingerprint>>,
     /// The error of a call that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Cow<'a, str>>,
@@ -213,7 +216,7 @@ impl<'a> CallStart<'a> {
     /// The hashes of the arguments.
     #[must_use]
     pub fn args(mut self, hashes: impl IntoIterator<Item = Option<u128>>) -> Self {
-        self.args = hashes.into_iter().map(|hash| hash.map(Fingerprint::of)).collect();
+        self.args = fingerprints(hashes);
         self
     }
 
@@ -302,12 +305,23 @@ impl<'a> CallEnd<'a> {
         self
     }
 
+    /// The hashes of the arguments, where they were not known at the start.
+    #[must_use]
+    pub fn args(mut self, hashes: impl IntoIterator<Item = Option<u128>>) -> Self {
+        self.args = fingerprints(hashes);
+        self
+    }
+
     /// The error, cut off after 2,000 bytes.
     #[must_use]
     pub fn error(mut self, error: impl Into<Cow<'a, str>>) -> Self {
         self.error = Some(shortened(error.into()));
         self
     }
+}
+
+fn fingerprints(hashes: impl IntoIterator<Item = Option<u128>>) -> Vec<Option<Fingerprint>> {
+    hashes.into_iter().map(|hash| hash.map(Fingerprint::of)).collect()
 }
 
 fn shortened(text: Cow<'_, str>) -> Cow<'_, str> {

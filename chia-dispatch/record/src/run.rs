@@ -232,6 +232,9 @@ impl Call {
         self.miss = end.miss.map(Into::into);
         self.stale = end.stale.map(Into::into);
         self.attempt = end.attempt.unwrap_or(1);
+        if self.args.is_empty() {
+            self.args = end.args;
+        }
         self.error = end.error.map(Into::into);
     }
 }

@@ -34,6 +34,11 @@ impl Fingerprint {
         let arguments = arguments.into_iter().map(|one| print(py, one)).collect::<PyResult<_>>()?;
         Ok(Self { inner: chia_bypass::Fingerprint { version, code: code.map(Digest), arguments } })
     }
+
+    /// The hash of each argument, in order.
+    fn hashes(&self) -> Vec<u128> {
+        self.inner.arguments.iter().map(|argument| argument.hash.0).collect()
+    }
 }
 
 /// The hash of some text, for a hash of source code.

@@ -12,10 +12,12 @@ mod fingerprint;
 mod freshness;
 mod listing;
 mod pieces;
+mod record;
 mod rules;
 mod settings;
 mod size;
 mod store;
+mod tool;
 mod view;
 
 /// The module `chia_ray._native`.
@@ -39,6 +41,8 @@ mod native {
     #[pymodule_export]
     use crate::fingerprint::{Fingerprint, digest};
     #[pymodule_export]
+    use crate::record::{RunRecord, runs_folder};
+    #[pymodule_export]
     use crate::rules::Rules;
     #[pymodule_export]
     use crate::size::parse_size;
@@ -46,6 +50,8 @@ mod native {
     use crate::store::Store;
     #[pymodule_export]
     use crate::store::cache_init;
+    #[pymodule_export]
+    use crate::tool::run_tool;
     #[pymodule_export]
     use crate::view::StoreView;
 }

@@ -85,13 +85,13 @@ impl Rules {
 
     /// The id of the run.
     #[getter]
-    fn run(&self) -> &str {
+    pub(crate) fn run(&self) -> &str {
         &self.run
     }
 
     /// The mode of the run.
     #[getter]
-    fn mode(&self) -> &'static str {
+    pub(crate) fn mode(&self) -> &'static str {
         self.read().settings().mode().name()
     }
 
@@ -301,6 +301,10 @@ impl Rules {
         let Packed { config, settings, check_by_default, run } = packed;
         let bypass = Bypass::with_settings(Arc::new(config), settings);
         Self { bypass: RwLock::new(bypass), check_by_default, run }
+    }
+
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(self.read().config())
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Callables> {

@@ -5,12 +5,9 @@ from __future__ import annotations
 import dataclasses
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from chia_ray._work import Outcome, warn_stale, was_stored
-
-if TYPE_CHECKING:
-    from chia_ray._function import Function
 
 _R = TypeVar("_R")
 
@@ -82,26 +79,26 @@ class Tally:
         with self._lock:
             self._calls += 1
 
-    def end(self, function: Function[..., Any], outcome: Outcome) -> None:
+    def end(self, function: str, outcome: Outcome) -> None:
         """Counts a call that is done, and warns of the first stale result of its function."""
         with self._lock:
             self._done += 1
             self._saved += outcome.saved
-            counts = self._of(function.name)
+            counts = self._of(function)
             setattr(counts, outcome.became, getattr(counts, outcome.became) + 1)
             counts.written += was_stored(outcome.written)
             counts.rejected += outcome.written == "rejected"
             counts.stale += outcome.stale is not None
             is_first = counts.stale == 1
         if outcome.stale is not None and is_first:
-            warn_stale(function.name, outcome.tag, outcome.stale)
+            warn_stale(function, outcome.tag, outcome.stale)
 
-    def fail(self, function: Function[..., Any]) -> None:
+    def fail(self, function: str) -> None:
         """Counts a call that failed."""
         with self._lock:
             self._done += 1
             self._failed += 1
-            self._of(function.name).failed += 1
+            self._of(function).failed += 1
 
     def summary(self) -> dict[str, Counts]:
         """The counts by function."""

@@ -7,20 +7,23 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
 from chia_ray import _native
 from chia_ray._function import Function
-from chia_ray._handle import Handle, Tally
+from chia_ray._handle import Handle
+from chia_ray._record import Entry, Report, listed
 from chia_ray._settled import settled
 from chia_ray._store import Store
 from chia_ray._work import Found, Job, Outcome, Work, warn_written
 
 _log = logging.getLogger("chia")
 _R = TypeVar("_R")
+# The name of this machine in the record of a run.
+LOCAL = "local"
 
 
 class WorkerDied(RuntimeError):
@@ -31,7 +34,7 @@ class LocalRunner:
     """Runs the calls of a loop on threads; their bodies in processes, if asked."""
 
     def __init__(
-        self, rules: _native.Rules, store: Store | None, tally: Tally, workers: int | None, processes: bool
+        self, rules: _native.Rules, store: Store | None, workers: int | None, processes: bool
     ) -> None:
         self.rules = rules
         self.set_provider = rules.set_provider
@@ -39,9 +42,9 @@ class LocalRunner:
         self.set_condition = rules.set_condition
         self.store = store
         self.bodies = _Processes() if processes else None
-        self._tally = tally
-        self._inside = threading.local()
-        self._pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, "chia-loop")
+        self._inside = _Inside()
+        self._workers = workers or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._workers, "chia-loop")
 
     def start(
         self,
@@ -50,15 +53,24 @@ class LocalRunner:
         provider: Callable[..., Any] | None,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        report: Report,
     ) -> Handle[_R]:
         """Starts a call. One that is made inside of another runs here and now."""
         handle: Handle[_R] = Handle()
         call = _Call(self, function, job, provider, args, kwargs)
-        if getattr(self._inside, "is_worker", False):
-            self._run(handle, call)
+        if self._inside.report is not None:
+            self._run(handle, call, report)
         else:
-            self._pool.submit(self._run, handle, call)
+            self._pool.submit(self._run, handle, call, report)
         return handle
+
+    def parent(self) -> Entry | None:
+        """The recorded call that runs on this thread."""
+        return None if self._inside.report is None else self._inside.report.entry
+
+    def nodes(self) -> list[tuple[str, str]]:
+        """The machine, with what it has to give."""
+        return [(LOCAL, listed({"cpu": self._workers}))]
 
     def replay_miss(self, function: str, tag: str) -> str | None:
         """Why the cache would not serve a call; None if it would."""
@@ -70,23 +82,28 @@ class LocalRunner:
         if self.bodies is not None:
             self.bodies.close()
 
-    def _run(self, handle: Handle[Any], call: _Call) -> None:
-        before = getattr(self._inside, "is_worker", False)
-        self._inside.is_worker = True
+    def _run(self, handle: Handle[Any], call: _Call, report: Report) -> None:
+        before, self._inside.report = self._inside.report, report
         try:
             if not handle.set_running_or_notify_cancel():
-                self._tally.fail(call.function)
+                report.fail(CancelledError("the call had not begun"), cancelled=True)
                 return
             value, outcome = call.run()
         except BaseException as error:
-            self._tally.fail(call.function)
+            report.fail(error)
             handle.set_exception(error)
         else:
-            self._tally.end(call.function, outcome)
+            report.end(outcome)
             handle._outcome = outcome
             handle.set_result(value)
         finally:
-            self._inside.is_worker = before
+            self._inside.report = before
+
+
+class _Inside(threading.local):
+    """The call that runs on a thread."""
+
+    report: Report | None = None
 
 
 class _Call:
@@ -106,6 +123,7 @@ class _Call:
         self.keep_if = function.keep_if
         self.rules = self.cache_rules = runner.rules
         self.run_id = runner.rules.run
+        self.node = LOCAL
         self.is_raw = runner.store is not None and not runner.store._codec.pickles
         self._runner = runner
         self._job = job

@@ -10,6 +10,7 @@ from typing import Any, Literal, NoReturn, ParamSpec, Protocol, TypeVar
 from chia_ray import _native, _rules
 from chia_ray._function import Function
 from chia_ray._handle import Counts, Forecast, Handle, Progress, Tally
+from chia_ray._record import Entry, Place, Record, Report, RunFacts, demanded
 from chia_ray._store import Store
 from chia_ray._work import Job
 
@@ -49,8 +50,17 @@ class Runner(Protocol):
         provider: Callable[..., Any] | None,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        report: Report,
     ) -> Handle[_R]:
-        """Starts a call."""
+        """Starts a call, which reports its end."""
+        ...
+
+    def parent(self) -> Entry | None:
+        """The recorded call that makes calls here, if one does."""
+        ...
+
+    def nodes(self) -> list[tuple[str, str]]:
+        """The nodes, with what each has to give."""
         ...
 
     def replay_miss(self, function: str, tag: str) -> str | None:
@@ -93,6 +103,9 @@ class Loop:
         run_from: From the first call on whose whole tag matches, calls run. ``CHIA_FROM`` overrides it.
         check_by_default: Compares a recorded call with this one, as ``check: true`` does, where a rule
             does not say.
+        record: Where the record of the run goes, which ``chia-cache report`` and ``why`` read: ``runs`` in
+            the directory of the cache (True), nowhere (False), or into this folder. ``CHIA_RUNS`` names
+            another folder, or is ``off``.
 
     Raises:
         ConfigError: The rules or the mode are wrong; the message has every problem.
@@ -114,6 +127,7 @@ class Loop:
         rerun: str | None = None,
         run_from: str | None = None,
         check_by_default: bool = False,
+        record: Place = True,
     ) -> None:
         loaded = _rules.load(
             rules, _log, mode=mode, rerun=rerun, run_from=run_from, check_by_default=check_by_default
@@ -126,6 +140,10 @@ class Loop:
         if overlay_of is not None and (cache is None or isinstance(cache, Store)):
             raise ValueError("overlay_of: it is the base of the cache whose directory is `cache`")
         self._runner = self._start(loaded, backend, cache, (size, overlay_of), workers)
+        dir = _directory(cache)
+        self._record = Record.start(record, RunFacts((loaded, loaded), dir, self._runner.nodes))
+        if self._record is not None:
+            self._record.unused = self.unused
 
     @property
     def _rules(self) -> _native.Rules:
@@ -146,14 +164,14 @@ class Loop:
 
             if isinstance(cache, Store):
                 raise TypeError("cache: a loop on Ray needs a directory of the head node, not a Store")
-            return RayRunner(rules, cache, size, base, self._tally)
+            return RayRunner(rules, cache, size, base)
         if backend not in ("threads", "processes"):
             raise ValueError(f"backend: {backend!r} is none of threads, processes, ray")
         from chia_ray._local import LocalRunner
 
         if cache is not None and not isinstance(cache, Store):
             cache = self._opened = Store(cache, size, overlay_of=base)
-        return LocalRunner(rules, cache, self._tally, workers, backend == "processes")
+        return LocalRunner(rules, cache, workers, backend == "processes")
 
     def replay(self, function: Function[..., Any] | str) -> None:
         """Serves the calls of a function that the rules bypass from the cache; what is not there runs."""
@@ -193,9 +211,11 @@ class Loop:
             raise TypeError(f"{function!r} cannot be called by a loop: decorate it with @chia_ray.function")
         if tag is not None and not isinstance(tag, str):
             raise TypeError(f"tag: a text is needed, not {type(tag).__name__}: {tag!r}")
-        job, provider = self._decide(function, tag, fresh, args, kwargs)
+        job, decision = self._decide(function, tag, fresh, args, kwargs)
         self._tally.begin()
-        return self._runner.start(function, job, provider, args, kwargs)
+        report = Report(function.name, self._tally, self._record, self._entry(function, job, decision))
+        provider = None if decision is None else decision.provider
+        return self._runner.start(function, job, provider, args, kwargs, report)
 
     def explain(self, function: Function[..., Any] | str, tag: str | None = None) -> str:
         """Why a call would run or be replaced, without making it; a condition is not asked."""
@@ -224,8 +244,15 @@ class Loop:
         return self._rules.unused()
 
     def close(self) -> None:
-        """Waits for the calls that are under way, and closes the cache that the loop opened."""
+        """Waits for the calls that are under way, ends the record of the run, and closes the cache that the
+        loop opened.
+        """
+        self._end()
+
+    def _end(self, in_order: bool = True) -> None:
         self._runner.close()
+        if self._record is not None:
+            self._record.finish(self.unused()) if in_order else self._record.give_up()
         if self._opened is not None:
             self._opened.close()
 
@@ -233,7 +260,7 @@ class Loop:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self.close()
+        self._end(in_order=raised[0] is None)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Loop stays in its process: a body in another process cannot make calls of it")
@@ -245,7 +272,7 @@ class Loop:
         fresh: bool,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> tuple[Job, Callable[..., Any] | None]:
+    ) -> tuple[Job, _native.Decision | None]:
         name = function.name
         decision = _rules.decide(self._rules, self._strict, (name, tag, fresh), args, kwargs)
         if decision is None:
@@ -254,7 +281,7 @@ class Loop:
         self._check_arguments(function)
         if decision.notice:
             _log.warning("%s", decision.reason)
-        return self._job(name, tag, decision)._replace(rerun=rerun), decision.provider
+        return self._job(name, tag, decision)._replace(rerun=rerun), decision
 
     def _job(self, name: str, tag: str | None, decision: _native.Decision | None) -> Job:
         if decision is None:
@@ -267,6 +294,14 @@ class Loop:
             write=self._has_cache and self._rules.writes(name, tag, decided), auto_tag=auto_tag
         )
 
+    def _entry(
+        self, function: Function[..., Any], job: Job, decision: _native.Decision | None
+    ) -> Entry | None:
+        if self._record is None:
+            return None
+        resources = demanded(function.options)
+        return self._record.begin(function.identity, job, decision, resources, self._runner.parent())
+
     def _check_arguments(self, function: Function[..., Any]) -> None:
         """Warns, once, of parameters that the rules ignore and a function does not have."""
         if function.name in self._checked:
@@ -277,6 +312,13 @@ class Loop:
             raise _native.ConfigError("\n".join(unknown))
         for warning in unknown:
             _log.warning("%s", warning)
+
+
+def _directory(cache: str | os.PathLike[str] | Store | None) -> str | os.PathLike[str] | None:
+    """The directory of a cache, where something may be written beside it."""
+    if isinstance(cache, Store):
+        return None if cache.is_read_only else cache._path
+    return cache
 
 
 def _name(function: Function[..., Any] | str) -> str:

@@ -146,6 +146,7 @@ class Fingerprint:
         version: str | None = None,
         code: int | None = None,
     ) -> Fingerprint: ...
+    def hashes(self) -> list[int]: ...
 
 @final
 class Rules:
@@ -199,6 +200,38 @@ class Rules:
     def warnings(self) -> list[str]: ...
     def check_names(self, functions: Sequence[str]) -> list[tuple[str, bool]]: ...
 
+@final
+class RunRecord:
+    """The record of a run. Its methods may be called from any thread."""
+
+    @staticmethod
+    def create(
+        folder: str | PathLike[str],
+        program: str,
+        rules: tuple[Rules, Rules],
+        cache: str | PathLike[str] | None,
+        nodes: Sequence[tuple[str, str]],
+    ) -> tuple[RunRecord | None, list[str]]: ...
+    @property
+    def path(self) -> str | PathLike[str]: ...
+    def begin(
+        self,
+        function: str,
+        tag: str | None,
+        action: str,
+        explained: Explained | None,
+        version: str | None,
+        resources: str | None,
+        parent: tuple[int, int] | None,
+    ) -> tuple[int, int]: ...
+    def end(self, entry: tuple[int, int], outcome: Any) -> None: ...
+    def fail(self, entry: tuple[int, int], error: str, cancelled: bool) -> None: ...
+    def finish(self, unused: Sequence[str]) -> list[str]: ...
+
+def runs_folder(
+    chosen: str | PathLike[str] | None = None, cache: str | PathLike[str] | None = None
+) -> str | PathLike[str] | None: ...
+def run_tool(args: Sequence[str]) -> int: ...
 def cache_init(
     dir: str | PathLike[str],
     budget: int,

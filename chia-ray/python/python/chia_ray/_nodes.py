@@ -7,6 +7,8 @@ from typing import Any
 
 import ray
 
+from chia_ray._record import listed
+
 _OURS = {"CPU": "cpu", "GPU": "gpu"}
 _HEAD = "node:__internal_head__"
 
@@ -29,6 +31,12 @@ def nodes(driver_node: str) -> list[dict[str, Any]]:
 def nodes_json(driver_node: str) -> bytes:
     """The same as the body of a frame."""
     return json.dumps(nodes(driver_node)).encode()
+
+
+def recorded_nodes() -> list[tuple[str, str]]:
+    """The living nodes as the record of a run lists them: the id, and what the node has to give."""
+    alive = [node for node in nodes(str(ray.get_runtime_context().get_node_id())) if node["alive"]]
+    return [(node["id"], listed(node["capacity"])) for node in alive]
 
 
 def driver_and_head() -> tuple[str, str]:

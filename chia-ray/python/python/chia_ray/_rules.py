@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +13,8 @@ from chia_ray._settled import settled
 
 
 def new_run() -> str:
-    """An id for a run: sortable by time, and its own on every machine."""
-    return f"{time.time_ns() // 1_000_000:x}-{secrets.token_hex(4)}"
+    """An id for a run, as loops in Rust have them: its own on every machine."""
+    return secrets.token_hex(6)
 
 
 def load(path: str | os.PathLike[str] | None, log: logging.Logger, **options: Any) -> _native.Rules:

@@ -53,6 +53,13 @@ class Outcome(NamedTuple):
     refused: bool = False
     # What the write did; None for a result that is not written.
     written: str | None = None
+    # Where the call ran, and when it started there, in seconds since 1970.
+    node: str = ""
+    started: float = 0.0
+    # The bytes of a recorded result that was served; 0 where that is not known.
+    size: int = 0
+    # The hashes of the arguments, where they were needed.
+    arguments: tuple[int, ...] = ()
 
 
 def was_stored(written: str | None) -> bool:
@@ -97,6 +104,8 @@ class Means(Protocol):
     run_id: str
     # Whether the cache has plain bytes, and not pickles.
     is_raw: bool
+    # The node that this worker is on.
+    node: str
 
     @property
     def rules(self) -> _native.Rules:
@@ -153,12 +162,14 @@ class Work:
 
     def run(self) -> tuple[Any, Outcome]:
         """Gives the result, which is in the cache by then, and what became of the call."""
-        started = time.monotonic()
+        clock, started = time.time(), time.monotonic()
         value, outcome = self._produce()
-        if outcome.became not in ("replayed", "rehearsed"):
+        hashes = () if self._fingerprint is None else tuple(self._fingerprint.hashes())
+        outcome = outcome._replace(node=self._means.node, started=clock, arguments=hashes)
+        if outcome.became != "rehearsed":
             outcome = outcome._replace(seconds=time.monotonic() - started)
-            if self._job.write and self._tag is not None:
-                outcome = outcome._replace(written=self._write(self._tag, value, outcome))
+        if outcome.became not in ("replayed", "rehearsed") and self._job.write and self._tag is not None:
+            outcome = outcome._replace(written=self._write(self._tag, value, outcome))
         return value, outcome
 
     def _produce(self) -> tuple[Any, Outcome]:
@@ -200,7 +211,8 @@ class Work:
         except Exception as error:
             _log.warning("%s [%s] is not replayed: %r", self._job.function, self._tag, error)
             return _Miss(f"its value cannot be decoded: {error!r}")
-        return value, Outcome("replayed", self._tag, saved=seconds or 0.0, stale=differs)
+        size = memoryview(data).nbytes
+        return value, Outcome("replayed", self._tag, saved=seconds or 0.0, stale=differs, size=size)
 
     def _rehearse(self) -> tuple[Any, Outcome]:
         """The recorded value, after the time that the rule says."""

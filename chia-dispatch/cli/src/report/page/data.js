@@ -27,6 +27,9 @@ for (let i = 0, at = 0; i < count; i++) {
   totals.waited += waitOf[i];
 }
 
+// A cluster may name its nodes by long ids: the head of one tells them apart, and fits into a column.
+const nodeLabel = i => text[nodeOf[i]].replace(/^([0-9a-f]{12})[0-9a-f]{20,}$/, '$1');
+
 const whole = new Intl.NumberFormat('en');
 const amount = n => whole.format(n);
 function duration(us) {

@@ -133,9 +133,9 @@ function more() {
   listed = Math.min(matches.length, listed + 100);
   table('list', `${amount(listed)} of ${amount(matches.length)} calls, in the order in which they were dispatched.`, [
     ['call', label], ['function', i => text[fnOf[i]]], ['outcome', outcome],
-    ['decision', i => [text[doOf[i]], text[whyOf[i]]].filter(Boolean).join(', ')], ['node', i => text[nodeOf[i]]],
+    ['decision', i => [text[doOf[i]], text[whyOf[i]]].filter(Boolean).join(', ')], ['node', nodeLabel],
     ['dispatched', i => duration(queued[i]), 1], ['waited', i => duration(waitOf[i]), 1],
-    ['took', i => duration(tookOf[i]), 1], ['bytes', i => size(bytesOf[i]), 1],
+    ['took', i => duration(tookOf[i]), 1], ['bytes', i => bytesOf[i] ? size(bytesOf[i]) : '', 1],
   ], matches.slice(0, listed), 'No call matches.');
   by('more').hidden = listed === matches.length;
 }

@@ -28,7 +28,7 @@ function lanesOf(indices) {
 function regroup() {
   const how = by('group').value;
   const resources = i => (text[resOf[i]] || 'cpu=1').split(' ').map(part => part.split('=')[0]);
-  const key = {node: i => text[nodeOf[i]] || '(node unknown)', function: i => text[fnOf[i]], resource: null}[how];
+  const key = {node: i => nodeLabel(i) || '(node unknown)', function: i => text[fnOf[i]], resource: null}[how];
   let found;
   if (key) found = grouped(key);
   else {

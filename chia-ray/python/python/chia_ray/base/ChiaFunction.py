@@ -14,13 +14,14 @@ from ray import cloudpickle
 from chia_ray._engine import Shipped
 from chia_ray._function import Function, rule_name
 from chia_ray._identity import Identity
+from chia_ray._record import Report
 from chia_ray._work import Job
-from chia_ray.base import _original, _scope
+from chia_ray.base import _driver, _original, _scope
 from chia_ray.base._actors import ChiaActorHandle, ChiaMethod, chia_actor
 from chia_ray.base._body import DECLARED, HOOKS, RESERVED, flag_option, positional, remote_body, text_option
 from chia_ray.base._decided import add_function, decided, travelling, with_object
 from chia_ray.base._refs import ObjectRefCallback, chia_cancel, chia_wait, get, settled_answer
-from chia_ray.base._run import Hooks, Ticket
+from chia_ray.base._run import Hooks, Ticket, run, run_recorded, run_reported
 
 __all__ = [
     "ChiaActorHandle",
@@ -54,8 +55,8 @@ class RemoteFunction(Generic[_P, _R]):
     ``_chia_keep_if``, which says of a result whether it is worth writing to the cache.
     """
 
-    # Whether a call returns what became of it as a second result.
-    _reported = False
+    # What runs on the worker. All but `run` return what became of the call as a second result.
+    _runs: Callable[..., Any] = staticmethod(run)
 
     def __init__(
         self, function: Callable[_P, _R], options: dict[str, Any], bound: tuple[Any, ...] = ()
@@ -77,6 +78,10 @@ class RemoteFunction(Generic[_P, _R]):
             name: value for name, value in self._options.items() if name not in RESERVED and value is not None
         }
         self._remote: Any = None
+        returns = self._options.get("num_returns", 1)
+        self._gives_one_value = returns == 1 and not inspect.isgeneratorfunction(self._function)
+        # What bound copies share: the variant whose calls report their end.
+        self._shared: dict[str, RemoteFunction[..., _R]] = {}
         add_function(self._name)
         self._bind_calls()
 
@@ -130,9 +135,12 @@ class RemoteFunction(Generic[_P, _R]):
         if self._signature is not None and (kwargs or len(args) not in self._positional):
             self._signature.bind(*args, **kwargs)
         profile = _original.profile_of(self._ray_options, args, kwargs, display)
-        ref = self._dispatch(display, *self._packed((tag, fresh), hooks, profile, args, kwargs), kwargs)
+        given, report = self._packed((tag, fresh), hooks, profile, args, kwargs)
+        if report is not None:
+            return self._recorded(report, display, *given, kwargs)
+        ref = self._dispatch(display, *given, kwargs)
         if profile is not None:
-            _original.dispatched(ref[0] if self._reported else ref, profile)
+            _original.dispatched(ref, profile)
         return ref
 
     remote = chia_remote
@@ -163,18 +171,41 @@ class RemoteFunction(Generic[_P, _R]):
         profile: _original.Profile | None,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> tuple[Any, ...]:
-        """What travels: the ticket, which is empty for most calls, a large state, and the arguments."""
-        scope = _scope.current()
+    ) -> tuple[tuple[Any, ...], Report | None]:
+        """What travels: the ticket, which is empty for most calls, a large state, and the arguments. Also
+        where the call reports its end, if it is recorded.
+        """
+        scope, report = _scope.current(), None
         packed = scope.packed()
         if packed is None and hooks is None and profile is None:
-            return b"", *args
+            return (b"", *args), None
         if packed is None:
             ticket = Ticket(job=Job(self._name, named[0]), hooks=hooks, profile=profile)
         else:
-            ticket = decided(self._identity, self._is_cachable, scope, named, args, kwargs)
+            ticket, decision = decided(self._identity, self._is_cachable, scope, named, args, kwargs)
+            if profile is None and self._is_recorded:
+                report = _driver.begin(scope, self._identity, ticket.job, decision, self._options)
             ticket = ticket._replace(hash=packed.hash, state=packed.inline, hooks=hooks, profile=profile)
-        return *travelling(ticket, packed), *args
+        return (*travelling(ticket, packed), *args), report
+
+    def _recorded(self, report: Report, display: str | None, *args: Any) -> Any:
+        """Dispatches a call that reports its end to the record of the run."""
+        if "twin" not in self._shared:
+            twin = RemoteFunction.__new__(RemoteFunction)
+            twin.__dict__.update(self.__dict__, _runs=run_recorded, _remote=None)
+            self._shared["twin"] = twin
+        try:
+            value, outcome = self._shared["twin"]._dispatch(display, *args)
+        except BaseException as error:
+            report.fail(error)
+            raise
+        _driver.watch(outcome, report)
+        return value
+
+    @property
+    def _is_recorded(self) -> bool:
+        """Whether calls can report their end: they give one value, on their own way."""
+        return self._gives_one_value and not _original.relays(self._ray_options)
 
     def dispatch_decided(self, job: Job, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Dispatches a call that a loop has decided."""
@@ -212,7 +243,7 @@ class RemoteFunction(Generic[_P, _R]):
 
     def _is_cachable(self) -> bool:
         """Whether the result is one value; warns once where it is not."""
-        if self._options.get("num_returns", 1) == 1 and not inspect.isgeneratorfunction(self._function):
+        if self._gives_one_value:
             return True
         if self._name not in _uncached:
             _uncached.add(self._name)
@@ -222,8 +253,8 @@ class RemoteFunction(Generic[_P, _R]):
     def _ray_function(self) -> Any:
         if self._remote is None:
             shipped = Shipped(self._function, self._identity, self._options.get("_chia_keep_if"))
-            self._body = remote_body(shipped, self._reported)
-            options = {**self._ray_options, "num_returns": 2} if self._reported else self._ray_options
+            self._body = remote_body(shipped, self._runs)
+            options = self._ray_options if self._runs is run else {**self._ray_options, "num_returns": 2}
             self._remote = ray.remote(**options)(self._body) if options else ray.remote(self._body)
         return self._remote
 
@@ -232,7 +263,7 @@ class RemoteFunction(Generic[_P, _R]):
         """A function of a loop on Ray, whose calls return what became of them as a second result."""
         remote = cls.__new__(cls)
         remote.__dict__.update(
-            _function=function.function, _bound=(), _identity=function.identity, _reported=True,
+            _function=function.function, _bound=(), _identity=function.identity, _runs=run_reported,
             _options={**function.options, "_chia_keep_if": function.keep_if},
         )  # fmt: skip
         functools.update_wrapper(remote, function.function)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chia_ray._engine import Shipped
-from chia_ray.base._run import run, run_generator, run_reported
+from chia_ray.base._run import run, run_generator
 
 HOOKS = ("_chia_setup", "_chia_setup_args", "_chia_cleanup", "_chia_cleanup_args")
 # What belongs to the function, and not to one call of it.
@@ -26,23 +26,19 @@ def text_option(name: str, kwargs: dict[str, Any], options: dict[str, Any]) -> s
     return given or None
 
 
-def remote_body(shipped: Shipped, reported: bool = False) -> Callable[..., Any]:
-    """What Ray runs: it takes anything, so that no name of ours meets one of the user's. It returns the
-    result; or, ``reported``, with what became of the call.
+def remote_body(shipped: Shipped, runs: Callable[..., Any] = run) -> Callable[..., Any]:
+    """What Ray runs: it takes anything, so that no name of ours meets one of the user's. ``runs`` is one of
+    the functions of ``_run``.
     """
     function = shipped.function
     if inspect.isgeneratorfunction(function):
 
         def body(*args: Any, **kwargs: Any) -> Any:
             yield from run_generator(shipped, args, kwargs)
-    elif reported:
-
-        def body(*args: Any, **kwargs: Any) -> Any:
-            return run_reported(shipped, args, kwargs)
     else:
 
         def body(*args: Any, **kwargs: Any) -> Any:
-            return run(shipped, args, kwargs)
+            return runs(shipped, args, kwargs)
 
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(body, name, getattr(function, name, None) or "call")

@@ -29,7 +29,7 @@ def decided(
     named: tuple[str | None, bool],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-) -> Ticket:
+) -> tuple[Ticket, _native.Decision | None]:
     """Decides a call, here and now. ``named`` is its tag, and whether it is fresh."""
     tag, fresh = named
     job = Job(identity.name, tag)
@@ -55,7 +55,7 @@ def decided(
             writes = _is_written(scope, job.function, tag, decision) and is_cachable()
             site = cache.site if writes else None
             job = job._replace(auto_tag=auto_tag, write=writes)
-    return Ticket(job=job, site=site, run=run, from_reached=reached)
+    return Ticket(job=job, site=site, run=run, from_reached=reached), decision
 
 
 def _is_written(

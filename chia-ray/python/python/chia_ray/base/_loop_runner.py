@@ -10,10 +10,13 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import ray
+from ray.exceptions import TaskCancelledError
 
 from chia_ray import _native
 from chia_ray._function import Function
-from chia_ray._handle import Handle, Tally
+from chia_ray._handle import Handle
+from chia_ray._nodes import recorded_nodes
+from chia_ray._record import Entry, Report
 from chia_ray._store import parse_size
 from chia_ray._work import Job, Outcome
 from chia_ray.base import _scope
@@ -55,9 +58,7 @@ class RayRunner:
         cache: str | os.PathLike[str] | None,
         size: int | float | str,
         base: str | os.PathLike[str] | None,
-        tally: Tally,
     ) -> None:
-        self._tally = tally
         self._lock = threading.Lock()
         self._functions: dict[Function[..., Any], RemoteFunction[..., Any]] = {}
         self._pending: set[RayHandle[Any]] = set()
@@ -83,6 +84,7 @@ class RayRunner:
         provider: Callable[..., Any] | None,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        report: Report,
     ) -> Handle[_R]:
         """Starts a call."""
         given = tuple(map(_ref, args))
@@ -95,8 +97,16 @@ class RayRunner:
         handle: RayHandle[_R] = RayHandle(value)
         self._pending.add(handle)
         handle.set_running_or_notify_cancel()
-        outcome.future().add_done_callback(lambda done: self._finish(function, handle, done))
+        outcome.future().add_done_callback(lambda done: self._finish(handle, done, report))
         return handle
+
+    def parent(self) -> Entry | None:
+        """No call: bodies on the cluster cannot make calls of the loop."""
+        return None
+
+    def nodes(self) -> list[tuple[str, str]]:
+        """The nodes of the cluster, with what each has to give."""
+        return recorded_nodes()
 
     def replay_miss(self, function: str, tag: str) -> str | None:
         """Why the cache would not serve a call; None if it would."""
@@ -110,13 +120,13 @@ class RayRunner:
         for handle in list(self._pending):
             handle.exception()
 
-    def _finish(self, function: Function[..., Any], handle: RayHandle[Any], done: Future[Any]) -> None:
+    def _finish(self, handle: RayHandle[Any], done: Future[Any], report: Report) -> None:
         error = done.exception()
         if error is not None:
-            self._tally.fail(function)
+            report.fail(error, cancelled=isinstance(error, TaskCancelledError))
         else:
             handle._outcome = Outcome(*done.result())
-            self._tally.end(function, handle._outcome)
+            report.end(handle._outcome)
         self._pending.discard(handle)
         # A thread that waits goes on now.
         handle.set_result(None) if error is None else handle.set_exception(error)

@@ -182,11 +182,17 @@ def prepare_driver() -> None:
         registry._install_driver_cleanup()
 
 
+def relays(options: dict[str, Any]) -> bool:
+    """Whether calls with these options are relayed through the head."""
+    proxies = part("chia.base.dispatch_proxy")
+    return proxies is not None and bool(proxies.should_proxy(options))
+
+
 def relay(function: Any, options: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The reference of a call that had to be relayed through the head, on a cluster with tunnels; None for
     a call that can be dispatched directly.
     """
     proxies = part("chia.base.dispatch_proxy")
-    if proxies is None or not proxies.should_proxy(options):
+    if proxies is None or not relays(options):
         return None
     return proxies.get_dispatch_proxy().submit.remote(function, options, None, None, None, args, kwargs)

@@ -9,12 +9,14 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ray
 from ray import cloudpickle
 
 from chia_ray import _native
+from chia_ray._record import Place
 from chia_ray._rules import new_run
 
 if TYPE_CHECKING:
@@ -80,6 +82,9 @@ class Cache:
 
     site: Site
     rules: _native.Rules
+    # Its directory, and where the record of the run goes, in the driver that started it.
+    dir: Path | None = None
+    record: Place = True
 
     @property
     def state(self) -> CacheState:
@@ -213,7 +218,12 @@ def compiled(state: BypassState) -> _native.Rules:
 
 
 # A worker runs one task at a time, and threads that a task starts belong to it.
-_current = Scope()
+_driver = _current = Scope()
+
+
+def driver() -> Scope:
+    """The scope of the driver."""
+    return _driver
 
 
 def current() -> Scope:

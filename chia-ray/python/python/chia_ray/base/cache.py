@@ -13,8 +13,9 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from chia_ray import _native, _rules
+from chia_ray._record import Place
 from chia_ray._store import base_of
-from chia_ray.base import _scope, _writes
+from chia_ray.base import _driver, _scope, _writes
 from chia_ray.base._cache_actor import CONCURRENCY, CacheActor
 from chia_ray.base._cache_handle import CacheHandle
 from chia_ray.base._scope import ANY_CACHE, CACHE, NAMESPACE, Site
@@ -91,6 +92,7 @@ def start_cache(
     durability: str = "durable",
     write_timeout: float = 10.0,
     overlay_of: str | os.PathLike[str] | None = None,
+    record: Place = True,
 ) -> CacheHandle:
     """Starts the cache of the cluster on its head node, or attaches to the living one.
 
@@ -110,6 +112,9 @@ def start_cache(
             is read from it, and everything is written here, within the size. The base stays as it is; reads
             count as use there, unless another process owns it. The directory stays an overlay: later loops
             need not say it.
+        record: Where the record of this run goes, which ``chia-cache report`` and ``why`` read: ``runs`` in
+            the directory of the cache (True), nowhere (False), or into this folder. ``CHIA_RUNS`` names
+            another folder, or is ``off``. This process writes it.
 
     Raises:
         ValueError: The rules are wrong, or the size is no size.
@@ -120,7 +125,7 @@ def start_cache(
     rules = _rules.load(yaml_path, _log)
     init = _init(size, cache_dir_path, units, durability, overlay_of)
     handle, site = _attached(init, namespace or NAMESPACE, write_timeout)
-    _scope.current().cache = _scope.Cache(site, rules)
+    _scope.current().cache = _scope.Cache(site, rules, Path(cache_dir_path).absolute(), record)
     return CacheHandle(handle, site)
 
 
@@ -194,6 +199,8 @@ def stop_cache(namespace: str | None = None) -> None:
     """Ends the cache, for every loop that shares it. Its entries stay on disk."""
     scope = _scope.current()
     site = _site(namespace)
+    if scope is _scope.driver():
+        _driver.finish()
     if scope.cache is not None and scope.cache.site == site:
         scope.cache = None
     _writes.forget(site)
