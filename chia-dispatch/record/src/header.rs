@@ -58,7 +58,7 @@ pub struct RuleInfo {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NodeInfo {
-    /// Its name.
+    /// Its id, as the lines of ended calls name it.
     pub name: String,
     /// What it has to give, such as `cpu=8 gpu=1`.
     #[serde(rename = "res")]

@@ -123,8 +123,8 @@ impl RunRecord {
         let failed =
             finished.err().map(|error| format!("the record of this run is not whole: {error}"));
         let dropped = self.recorder.stats().dropped;
-        let missing = (dropped > 0)
-            .then(|| format!("{dropped} lines are missing in the record of this run"));
+        let missing =
+            (dropped > 0).then(|| format!("{dropped} lines are missing in the record of this run"));
         failed.into_iter().chain(missing).collect()
     }
 }

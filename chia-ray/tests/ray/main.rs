@@ -15,6 +15,7 @@ mod functions;
 mod kit;
 mod languages;
 mod loops;
+mod owner;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         errors::trials(),
         kit::trials(),
         loops::trials(),
+        owner::trials(),
         languages::trials(),
         foreign::trials(),
         detached::trials(),

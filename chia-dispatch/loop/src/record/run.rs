@@ -194,7 +194,7 @@ pub(crate) fn header(config: &Config, nodes: &[Node], cache: Option<&Path>) -> R
     let program = Path::new(&program).file_stem().unwrap_or_default().to_string_lossy();
     let nodes = nodes
         .iter()
-        .map(|node| NodeInfo { name: node.name.clone(), resources: listed(&node.capacity) });
+        .map(|node| NodeInfo { name: node.id.clone(), resources: listed(&node.capacity) });
     let bypass = config
         .bypass_rules()
         .map(|(name, rule)| info("bypass", name, rule.location(), rule.enabled(), rule.tags()));

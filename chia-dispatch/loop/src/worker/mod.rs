@@ -231,7 +231,7 @@ impl Running<'_> {
                 Err(miss) if or_fail => Err(miss),
                 Err(miss) => {
                     tracing::debug!(function = self.function, %miss, "runs: nothing to replay");
-                    let missed = Some(miss.message().to_owned());
+                    let missed = Some(self.reason_of(&miss));
                     Ok(Produced { missed, ..self.compute().await? })
                 }
             },

@@ -118,8 +118,17 @@ impl Running<'_> {
     }
 
     fn miss(&self, why: &dyn fmt::Display) -> Error {
-        let tag = self.tag.as_deref().unwrap_or("no tag");
-        Error::new(ErrorKind::ReplayMiss, format!("nothing to replay for `{tag}`: {why}"))
+        Error::new(ErrorKind::ReplayMiss, format!("{}{why}", self.miss_head()))
+    }
+
+    fn miss_head(&self) -> String {
+        format!("nothing to replay for `{}`: ", self.tag.as_deref().unwrap_or("no tag"))
+    }
+
+    /// Why nothing was replayed, without the tag: many calls have the same reason.
+    pub(super) fn reason_of(&self, miss: &Error) -> String {
+        let message = miss.message();
+        message.strip_prefix(&self.miss_head()).unwrap_or(message).to_owned()
     }
 
     fn warn_miss(&self, why: &dyn fmt::Display) -> Error {

@@ -99,7 +99,7 @@ def test_r33_each_call_is_recorded_with_its_outcome(rules: str, tmp_path: Path, 
     )
     assert (replayed["how"], replayed["why"], replayed["ver"]) == ("replayed", "replay", "3")
     assert replayed["rule"].endswith("rules.yaml:2:3") and replayed["bytes"] > 0
-    # Whether another call would be the same is told by its arguments.
+    # A later run can compare the arguments.
     assert ran["args"] == replayed["args"] and len(ran["args"]) == 1
     assert calls(first)["note"]["how"] == "file"
     failed = calls(first)["f1"]
