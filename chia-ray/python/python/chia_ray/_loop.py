@@ -215,7 +215,11 @@ class Loop:
         self._tally.begin()
         report = Report(function.name, self._tally, self._record, self._entry(function, job, decision))
         provider = None if decision is None else decision.provider
-        return self._runner.start(function, job, provider, args, kwargs, report)
+        try:
+            return self._runner.start(function, job, provider, args, kwargs, report)
+        except BaseException as error:
+            report.fail(error)
+            raise
 
     def explain(self, function: Function[..., Any] | str, tag: str | None = None) -> str:
         """Why a call would run or be replaced, without making it; a condition is not asked."""

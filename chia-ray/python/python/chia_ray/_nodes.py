@@ -35,6 +35,9 @@ def nodes_json(driver_node: str) -> bytes:
 
 def recorded_nodes() -> list[tuple[str, str]]:
     """The living nodes as the record of a run lists them: the id, and what the node has to give."""
+    if not ray.is_initialized():
+        # Ray joins a cluster by itself at the first call.
+        return []
     alive = [node for node in nodes(str(ray.get_runtime_context().get_node_id())) if node["alive"]]
     return [(node["id"], listed(node["capacity"])) for node in alive]
 

@@ -140,8 +140,11 @@ def test_r33_a_call_that_is_cancelled_is_recorded_as_such(tmp_path: Path) -> Non
 def test_r33_a_loop_on_ray_is_recorded(tmp_path: Path) -> None:
     with Loop(cache=tmp_path / "cache", backend="ray") as loop:
         assert loop.call(cube, loop.call(cube, 2, tag="inner"), tag="outer").result() == 512
+        with pytest.raises(TypeError):
+            loop.call(cube, 1, 2, tag="wrong")  # type: ignore[call-arg]
     [record] = records(tmp_path / "cache/runs")
     assert [calls(record)[tag]["how"] for tag in ("inner", "outer")] == ["ran", "ran"]
+    assert calls(record)["wrong"]["how"] == "failed"
     assert calls(record)["outer"]["res"] == "cpu=0.5 adder=2" and len(lines(record, "summary")) == 1
 
 
