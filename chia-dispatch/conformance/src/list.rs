@@ -259,6 +259,7 @@ macro_rules! conformance_loop_cases {
                 recorded_files_are_served Two Nothing,
                 a_nested_call_reaches_the_first_to_run Two Nothing,
                 an_overlay_reads_from_its_base Two Nothing,
+                typed_methods_take_and_return_results Two Nothing,
             }
             freshness {
                 a_different_argument_is_served_with_a_warning Two Nothing,

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 
 use chia_dispatch::{Error, ErrorKind, Result};
-use chia_loop::{Blob, Chia, File, Function, Provider, Registry, Site};
+use chia_loop::{ActorKind, Blob, Chia, File, Function, Method, Provider, Registry, Site};
 
 use super::board;
 use super::layout::FAR;
@@ -107,6 +107,19 @@ pub(super) static MEASURE: Function<(SocketAddr, File), u64> =
         .cpu(0.0)
         .resources(&[(FAR, 1.0)]);
 
+/// Adds up what it is given.
+pub(super) struct Sum(u64);
+
+pub(super) static SUM: ActorKind<Sum, (u64,)> = ActorKind::new("kit_sum", &Sum, &[&ADD]);
+
+fn add(sum: &mut Sum, amount: u64) -> Result<u64> {
+    let refused = || Error::new(ErrorKind::TaskFailed, "the sum is too large");
+    sum.0 = sum.0.checked_add(amount).ok_or_else(refused)?;
+    Ok(sum.0)
+}
+
+pub(super) static ADD: Method<Sum, (u64,), u64> = Method::new("add", &add);
+
 fn here() -> Result<Chia> {
     Chia::current().ok_or_else(|| Error::new(ErrorKind::Protocol, "no loop inside of a task"))
 }
@@ -132,4 +145,5 @@ pub(super) fn registry() -> Registry {
         .function(&MEASURE)
         .function(&RANDOM)
         .provider(&RECORDED)
+        .actor_kind(&SUM)
 }

@@ -82,18 +82,35 @@ impl<'a> Envelope<'a> {
 
     /// The encoded arguments: those of the payload in place, the others from the task's objects.
     pub(crate) fn arguments(&self, payload: &Bytes, objects: Vec<Bytes>) -> Result<Vec<Bytes>> {
-        let mut objects = objects.into_iter();
-        let resolve = |arg: &Arg<'_>| match arg {
-            Arg::Value(bytes) => Ok(payload.slice_ref(bytes)),
-            Arg::Object => {
-                let object = objects.next().ok_or_else(|| {
-                    Error::new(ErrorKind::Protocol, "a task came without one of its arguments")
-                })?;
-                Reply::open(object).map(|reply| reply.value)
-            }
-        };
-        self.args.iter().map(resolve).collect()
+        resolve(&self.args, payload, objects)
     }
+}
+
+/// The arguments of an actor's method or constructor as they travel.
+pub(crate) fn pack_arguments(slots: &[Slot]) -> Result<Bytes> {
+    let args: Vec<Arg<'_>> = slots.iter().map(Into::into).collect();
+    postcard::to_stdvec(&args).map(Bytes::from).map_err(|error| broken("a call", error))
+}
+
+/// The encoded arguments of an actor's method or constructor.
+pub(crate) fn unpack_arguments(payload: &Bytes, objects: Vec<Bytes>) -> Result<Vec<Bytes>> {
+    let args: Vec<Arg<'_>> =
+        postcard::from_bytes(payload).map_err(|error| broken("a call", error))?;
+    resolve(&args, payload, objects)
+}
+
+fn resolve(args: &[Arg<'_>], payload: &Bytes, objects: Vec<Bytes>) -> Result<Vec<Bytes>> {
+    let mut objects = objects.into_iter();
+    let resolve = |arg: &Arg<'_>| match arg {
+        Arg::Value(bytes) => Ok(payload.slice_ref(bytes)),
+        Arg::Object => {
+            let object = objects.next().ok_or_else(|| {
+                Error::new(ErrorKind::Protocol, "a call came without one of its arguments")
+            })?;
+            Reply::open(object).map(|reply| reply.value)
+        }
+    };
+    args.iter().map(resolve).collect()
 }
 
 /// A result as it travels: the encoded value, then how it came about.

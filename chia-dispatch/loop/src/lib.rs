@@ -22,7 +22,10 @@ mod summary;
 mod worker;
 
 pub use builder::ChiaBuilder;
-pub use chia::{AsCompleted, Call, Chia, Completed, Handle, as_completed, block_on, wait};
+pub use chia::{
+    ActorHandle, AsCompleted, Call, Chia, Completed, Handle, MethodCall, NewActor, as_completed,
+    block_on, wait,
+};
 #[cfg(feature = "files")]
 pub use chia_archive::{Directory, File};
 pub use chia_dispatch::{
@@ -40,7 +43,8 @@ pub use progress::Progress;
 #[doc(hidden)]
 pub use registry::body;
 pub use registry::{
-    Arguments, Condition, Function, IntoArg, IntoArguments, Provider, Registry, Shown, Site,
+    ActorKind, AnyMethod, Arguments, Condition, Function, IntoArg, IntoArguments, IntoMethod,
+    Method, Provider, Registry, Shown, Site,
 };
 pub use summary::Summary;
 pub use worker::Worker;

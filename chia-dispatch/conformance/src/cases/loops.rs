@@ -10,7 +10,9 @@ use chia_loop::{CacheOptions, CacheWrite, Chia, ChiaBuilder, Handle, Source};
 use tempfile::TempDir;
 
 use crate::case::Case;
-use crate::program::{FAILS, OUTER, RECORDED, REPLACES, STEP, THROUGH_THE_CACHE, registry};
+use crate::program::{
+    ADD, FAILS, OUTER, RECORDED, REPLACES, SEED, STEP, SUM, THROUGH_THE_CACHE, registry,
+};
 
 const REPLACED: &str = "bypass: {kit_step: {bypass: true, tags: ['replaced.*']}}\n";
 const KEPT: &str = "cache: {kit_step: true}\nbypass: {kit_step: true}\n";
@@ -249,4 +251,21 @@ pub(crate) async fn an_overlay_reads_from_its_base(case: &Case) {
     let error = case.during("a loop that is refused", refused).await.expect_err("it is refused");
     assert!(error.to_string().contains("running without a base"), "{error}");
     looped.stop_cache(case).await;
+}
+
+/// Actors with typed methods: results are passed between calls of functions and of methods.
+pub(crate) async fn typed_methods_take_and_return_results(case: &Case) {
+    let looped = Loop::start(case, "", false).await;
+    let seed = case.during("dispatch", looped.chia.call(&SEED, (40,)).dispatch()).await;
+    let seed = seed.expect("the call is accepted");
+    let sum = case.during("an actor", looped.chia.actor(&SUM, (2,)).start()).await;
+    let sum = sum.expect("the actor starts");
+    let first = case.during("dispatch", sum.call(&ADD, (&seed,)).dispatch()).await;
+    let first = first.expect("the call is accepted");
+    let second = case.during("a method", sum.call(&ADD, (1,))).await;
+    assert_eq!(second.expect("the method succeeds"), 43, "it ran after the first call");
+    let copied = case.during("its dependant", looped.chia.call(&SEED, (first,))).await;
+    assert_eq!(copied.expect("the call succeeds"), 42);
+    let error = case.during("a failure", sum.call(&ADD, (u64::MAX,))).await.expect_err("too much");
+    assert_eq!((error.kind(), error.function()), (ErrorKind::TaskFailed, Some("kit_sum.add")));
 }

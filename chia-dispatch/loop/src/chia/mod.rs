@@ -1,5 +1,6 @@
 //! The loop handle: rules, cache and backend in one hand.
 
+mod actor;
 mod call;
 mod completed;
 pub(crate) mod current;
@@ -21,12 +22,13 @@ use chia_dispatch::{Error, ErrorKind, ForeignRunner, Place, Resources, Result, T
 use chia_services::codec::Value;
 use chia_services::{CacheClient, FileClient};
 
+pub use actor::{ActorHandle, MethodCall, NewActor};
 pub use call::Call;
 pub use completed::{AsCompleted, Completed, as_completed, wait};
 pub use current::block_on;
 use handle::Dispatched;
 pub use handle::Handle;
-pub(crate) use run::run;
+pub(crate) use run::{failed, run};
 pub(crate) use select::check_signature;
 
 use timing::Timing;

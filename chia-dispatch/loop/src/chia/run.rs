@@ -40,7 +40,7 @@ async fn on_a_thread<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'stati
 }
 
 /// The error of a body; one of ours keeps its kind, so that a nested failure stays what it was.
-fn failed(error: BoxError) -> Error {
+pub(crate) fn failed(error: BoxError) -> Error {
     match error.downcast::<Error>() {
         Ok(ours) => *ours,
         Err(other) => Error::of(ErrorKind::TaskFailed, other),

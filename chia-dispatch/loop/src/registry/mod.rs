@@ -3,11 +3,13 @@
 //! A program fills its registry before anything else, in the driver and in every worker alike, so
 //! that a name means the same everywhere. A loop then *selects* what is registered.
 
+mod actor;
 mod args;
 #[doc(hidden)]
 pub mod body;
 mod erased;
 mod function;
+mod method;
 mod replace;
 mod site;
 mod worth;
@@ -21,12 +23,15 @@ use bytes::Bytes;
 use chia_dispatch::{Actor, Error, ErrorKind, Result, TaskContext};
 use chia_services::codec::Value;
 
+pub use actor::ActorKind;
+pub(crate) use actor::{Methods, full_name};
 pub(crate) use args::Slot;
 pub use args::{Arguments, IntoArg, IntoArguments, Shown};
 pub(crate) use body::{BoxError, Invocation};
 pub(crate) use erased::{Call, Encoded, ErasedCall, ErasedCondition};
 pub use function::Function;
 pub(crate) use function::{Callee, Identity};
+pub use method::{AnyMethod, IntoMethod, Method};
 pub use replace::{Condition, Provider};
 pub use site::Site;
 pub(crate) use worth::Worth;
