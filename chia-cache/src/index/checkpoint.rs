@@ -25,11 +25,14 @@ impl<'t> Checkpoint<'t> {
     }
 
     pub(super) fn apply(mut self, memtable: &Memtable) -> Result<()> {
-        for tag in memtable.dead() {
+        let mut dead: Vec<_> = memtable.dead().collect();
+        dead.sort_unstable();
+        for tag in dead {
             self.remove(tag)?;
         }
         let mut entries: Vec<_> = memtable.entries().collect();
-        // In key order the inserts walk each table once instead of jumping about in it.
+        // In key order the inserts walk each table once instead of jumping about in it. The removals above are
+        // in key order too, so that the same changes write the same bytes.
         entries.sort_unstable_by_key(|(tag, ..)| *tag);
         let mut ranks = Vec::with_capacity(entries.len());
         for (tag, rank, slot) in entries {

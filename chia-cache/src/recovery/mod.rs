@@ -7,7 +7,7 @@ mod replay;
 mod salvage;
 mod segments;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 use std::sync::{Arc, Mutex, RwLock};
@@ -182,13 +182,13 @@ struct Recovery<'a> {
     /// Whether every row of the index is sound, once that was looked at.
     sound: Option<bool>,
     /// Files that the replayed log gave up.
-    given_up: HashMap<String, Option<Stamp>>,
+    given_up: BTreeMap<String, Option<Stamp>>,
     /// Tags that it removed, and up to which generation.
-    removed: HashMap<String, u64>,
+    removed: BTreeMap<String, u64>,
     /// Everything older was cleared.
     cleared: u64,
     /// Tags whose newest value turned out not to be whole.
-    lost: HashSet<String>,
+    lost: BTreeSet<String>,
 }
 
 impl<'a> Recovery<'a> {
@@ -202,10 +202,10 @@ impl<'a> Recovery<'a> {
             next_generation: opened.totals.next_generation,
             settled: opened.totals.settled,
             sound: None,
-            given_up: HashMap::new(),
-            removed: HashMap::new(),
+            given_up: BTreeMap::new(),
+            removed: BTreeMap::new(),
             cleared: 0,
-            lost: HashSet::new(),
+            lost: BTreeSet::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Bringing the index and the directory together: one listing; files that have an entry are not opened.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -53,7 +53,7 @@ impl Recovery<'_> {
     fn drop_lost(&mut self) -> Result<()> {
         let inner = self.inner;
         let base = Arc::clone(&lock(&inner.live).base);
-        let mut missing = HashMap::new();
+        let mut missing = BTreeMap::new();
         match base.files(|name, tag| drop(missing.insert(name.to_owned(), tag.to_owned()))) {
             Err(e) if !is_damage(&e) => return Err(inner.index_error("read", e)),
             _ => {}
@@ -153,6 +153,10 @@ impl Recovery<'_> {
         }
         self.report.adopted += 1;
         if let Some(old) = &old {
+            // A file says how it was written. That its tag was pinned by then is known only here. A pin that
+            // does not fit the budget would be a reason to refuse the opening.
+            let others = lock(&inner.live).pinned.saturating_sub(old.meta.pinned_cost(&tag));
+            meta.pinned |= old.meta.pinned && others + meta.cost(&tag) <= inner.budget();
             inner.discard_file(0, &tag, &old.meta);
         }
         let slot = Slot { meta: Arc::new(meta), last_read: 0, written: true, value: None };

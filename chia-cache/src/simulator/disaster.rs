@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use fastrand::Rng;
 
@@ -216,7 +217,16 @@ impl World {
 impl Pickle {
     fn value(&self) -> Value {
         let bytes = Arc::clone(&self.payload);
-        Value { bytes, origin: Origin::Manual, function: None, foreign: true }
+        Value {
+            bytes,
+            origin: Origin::Manual,
+            function: None,
+            foreign: true,
+            pinned: None,
+            ttl: None,
+            expires: None,
+            compute_time: Duration::ZERO,
+        }
     }
 }
 

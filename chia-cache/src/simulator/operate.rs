@@ -1,17 +1,28 @@
 //! The store's operations, each answer checked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::oracle::{State, Value};
 use super::plan::Step;
 use super::world::{Checked, World, violation};
-use crate::{ByteSize, Codec, Entry, NewEntry, Origin, Replay, ReplayMiss, Result, Store, Written};
+use crate::io::sim::clock_now;
+use crate::{
+    ByteSize, Codec, Entry, ErrorKind, NewEntry, Origin, Replay, ReplayMiss, Result, Store, Written,
+};
 
 impl World {
     pub(super) fn operate(&mut self, step: &Step) -> Checked {
         self.operations += 1;
         let store = self.opened()?;
+        self.began = clock_now();
         match step {
+            Step::Pin { tag, pinned } => self.pin(&store, *tag, *pinned),
+            Step::WriteFor { tag, size, millis } => {
+                let value = self.value(*size, Origin::Real, 0);
+                self.write(&store, *tag, Value { ttl: Some(*millis), ..value }, false)
+            }
+            Step::Look => self.look(&store),
             Step::Write { tag, size, origin, function, stream } => {
                 let value = self.value(*size, *origin, *function);
                 self.write(&store, *tag, value, *stream)
@@ -38,7 +49,10 @@ impl World {
             Step::ReadAll => (0..self.tags.len()).try_for_each(|tag| self.read(&store, tag)),
             Step::Replay { tag, function } => self.replay(&store, *tag, *function),
             Step::Has { tag } => match store.has(&self.tags[*tag]) {
-                Ok(has) => self.check_presence(&store, *tag, has),
+                Ok(has) => {
+                    self.check_lifetime(*tag, has)?;
+                    self.check_presence(&store, *tag, has)
+                }
                 Err(error) => self.excuse("has", &error),
             },
             Step::Evict { tag } => self.evict(&store, *tag),
@@ -50,6 +64,11 @@ impl World {
                 self.after_eviction(&store, before, changed.is_ok())?;
                 match changed {
                     Ok(()) => self.check_budget(&store),
+                    Err(error) if matches!(error.kind(), ErrorKind::Pinned) => {
+                        let refused = self.check_pins_exceed(self.budget);
+                        self.budget = store.budget().bytes();
+                        refused
+                    }
                     Err(error) => self.excuse("set the budget", &error),
                 }
             }
@@ -71,7 +90,19 @@ impl World {
             .extend((8..size).map(|at| (at as u64 ^ self.version.wrapping_mul(0x9e37_79b9)) as u8));
         bytes.truncate(size);
         let function = self.profile.function_name(function).map(Into::into);
-        Value { bytes: bytes.into(), origin, function, foreign: false }
+        // What a value costs has nothing to do with its size.
+        let cost =
+            if self.profile.all_steps { self.version.wrapping_mul(7919) % 100_000 } else { 0 };
+        Value {
+            bytes: bytes.into(),
+            origin,
+            function,
+            foreign: false,
+            pinned: Some(false),
+            ttl: None,
+            expires: None,
+            compute_time: Duration::from_millis(cost),
+        }
     }
 
     pub(super) fn write(
@@ -100,6 +131,7 @@ impl World {
         value: Value,
         written: &Result<Written>,
     ) -> Checked {
+        let value = self.lifetime_of(tag, value, written);
         let durable = self.is_durable();
         let same =
             |old: &&State| old.as_ref().is_some_and(|old| old.bytes == value.bytes || old.foreign);
@@ -129,6 +161,11 @@ impl World {
                 if cost as u64 <= store.budget().bytes() {
                     return violation("refused as too large", format!("{cost} bytes"));
                 }
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::Pinned) => {
+                let cost = self.tags[tag].len() + value.bytes.len();
+                self.oracle.attempt(tag, &Some(value));
+                self.check_pins_exceed(store.budget().bytes().saturating_sub(cost as u64))?;
             }
             Err(error) => {
                 self.oracle.attempt(tag, &Some(value));
@@ -231,6 +268,12 @@ pub(super) fn write(store: &Store, tag: &str, value: &Value, stream: bool) -> Re
     let mut entry = NewEntry::new(value.origin).codec(Codec::Raw);
     if let Some(function) = &value.function {
         entry = entry.function(&**function);
+    }
+    if let Some(millis) = value.ttl {
+        entry = entry.ttl(Duration::from_millis(millis));
+    }
+    if !value.compute_time.is_zero() {
+        entry = entry.compute_time(value.compute_time);
     }
     let bytes = Arc::clone(&value.bytes);
     match stream {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{Entry, Origin};
 
@@ -13,6 +14,13 @@ pub(super) struct Value {
     pub(super) function: Option<Arc<str>>,
     /// A stranger's pickle: `bytes` is what must be somewhere in it.
     pub(super) foreign: bool,
+    /// Whether the entry is pinned, if that is known.
+    pub(super) pinned: Option<bool>,
+    /// Its time to live in milliseconds.
+    pub(super) ttl: Option<u64>,
+    /// When it expires, at the earliest and at the latest, in milliseconds since 1970.
+    pub(super) expires: Option<(u64, u64)>,
+    pub(super) compute_time: Duration,
 }
 
 impl Value {
@@ -126,6 +134,13 @@ impl Oracle {
             refused: Vec::new(),
         };
         Self { tags: vec![allowed; tags], lossy: BTreeSet::new(), stored: vec![0; tags] }
+    }
+
+    /// Damage may have taken the pin: a file that is adopted has the one that it was written with.
+    pub(super) fn forget_pin(&mut self, tag: usize) {
+        let allowed = &mut self.tags[tag];
+        let states = [&mut allowed.live, &mut allowed.crash, &mut allowed.power];
+        states.into_iter().flatten().flatten().for_each(|value| value.pinned = None);
     }
 
     pub(super) fn acknowledge(&mut self, tag: usize, state: State, durable: bool) {

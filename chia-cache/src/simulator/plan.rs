@@ -5,7 +5,7 @@ use fastrand::Rng;
 
 use super::profile::Profile;
 use crate::io::sim::Fault;
-use crate::{Durability, Origin};
+use crate::{Durability, Origin, Policy};
 
 /// One thing that a user, the machine or a stranger does. Whatever is random in it has its own seed.
 #[derive(Clone, Debug)]
@@ -50,6 +50,26 @@ pub(super) enum Step {
     SetBudget {
         percent: u64,
     },
+    Pin {
+        tag: usize,
+        pinned: bool,
+    },
+    /// Writes a value with a time to live.
+    WriteFor {
+        tag: usize,
+        size: usize,
+        millis: u64,
+    },
+    /// Opens with another policy from now on.
+    Policy {
+        policy: Policy,
+    },
+    /// Opens with a smaller budget, which must not evict much.
+    Shrink {
+        percent: u64,
+    },
+    /// Opens the store read-only beside its owner, and compares.
+    Look,
     Check,
     /// The beat of the thread that syncs relaxed writes.
     Sync,
@@ -115,7 +135,9 @@ pub(super) enum Late {
 /// faults hide from a mixture that is always the same.
 pub(super) fn steps(seed: u64, profile: &Profile) -> Vec<Step> {
     let mut rng = Rng::with_seed(seed ^ 0x5eed);
-    let weights: Vec<u32> = WEIGHTS.iter().map(|(weight, _)| swarm(&mut rng, *weight)).collect();
+    let more = if profile.all_steps { &MORE_WEIGHTS[..] } else { &[] };
+    let kinds: Vec<&(u32, Draw)> = WEIGHTS.iter().chain(more).collect();
+    let weights: Vec<u32> = kinds.iter().map(|(weight, _)| swarm(&mut rng, *weight)).collect();
     let total: u32 = weights.iter().sum();
     let step = |_| {
         let mut at = rng.u32(..total.max(1));
@@ -126,7 +148,7 @@ pub(super) fn steps(seed: u64, profile: &Profile) -> Vec<Step> {
             }
             None => true,
         });
-        WEIGHTS[chosen.unwrap_or(0)].1(&mut rng, profile)
+        (kinds[chosen.unwrap_or(0)].1)(&mut rng, profile)
     };
     (0..profile.steps).map(step).collect()
 }
@@ -212,4 +234,17 @@ const WEIGHTS: [(u32, Draw); 26] = [
         writes: rng.usize(1..6),
     }),
     (1, |rng, p| Step::Supersede { tag: p.tag(rng) }),
+];
+
+/// Kinds of steps of seeds with [`Profile::all_steps`] alone.
+const MORE_WEIGHTS: [(u32, Draw); 5] = [
+    (30, |rng, p| Step::Pin { tag: p.tag(rng), pinned: rng.u8(..3) == 0 }),
+    (30, |rng, p| Step::WriteFor {
+        tag: p.tag(rng),
+        size: p.size(rng),
+        millis: *rng.choice(&[0, 10, 200, 5_000, 100_000]).unwrap_or(&0),
+    }),
+    (4, |rng, _| Step::Policy { policy: if rng.bool() { Policy::SavedTime } else { Policy::Lru } }),
+    (4, |rng, _| Step::Shrink { percent: rng.u64(20..=100) }),
+    (6, |_, _| Step::Look),
 ];

@@ -22,7 +22,13 @@ pub(super) struct Profile {
     pub(super) budget: u64,
     pub(super) inline_limit: usize,
     pub(super) tuning: Tuning,
+    /// Whether pins, times to live, policies, refused shrinking and read-only openings are among the steps.
+    pub(super) all_steps: bool,
 }
+
+/// Seeds from here on have all kinds of steps. The plans of those below, some of which have found a defect,
+/// stay as they were. A `soak` from a random seed begins beyond.
+const ALL_STEPS: u64 = 1 << 20;
 
 impl Profile {
     pub(super) fn new(seed: u64) -> Self {
@@ -47,6 +53,7 @@ impl Profile {
                 sync_all_from: *choose(&mut rng, &[2, 64]),
                 threads: false,
             },
+            all_steps: seed >= ALL_STEPS,
         };
         match rng.u8(..16) {
             0 => common.many(&mut rng),

@@ -53,10 +53,14 @@ impl World {
     ) -> Checked {
         let Some(entry) = entry else { return self.check_presence(store, tag, false) };
         let live = &self.oracle.tags[tag].live;
-        let is_it = |state: &&State| state.as_ref().is_some_and(|value| value.is(&entry));
-        match live.iter().find(is_it).cloned() {
-            Some(state) => {
-                self.oracle.observe(tag, state);
+        let is_it = |value: &&Value| value.is(&entry);
+        let pinned = entry.facts.pinned;
+        let exactly = |value: &&Value| value.is(&entry) && value.pinned.is_none_or(|p| p == pinned);
+        let found = live.iter().flatten().find(exactly);
+        match found.or_else(|| live.iter().flatten().find(is_it)).cloned() {
+            Some(value) => {
+                self.check_facts(tag, &value, pinned)?;
+                self.oracle.observe(tag, Some(Value { pinned: Some(pinned), ..value }));
                 Ok(())
             }
             None if self.has_regressed(tag, &entry) => match self.is_reported(store) {
@@ -94,13 +98,18 @@ impl World {
         let earlier = allowed.earlier.iter().filter(|_| twice);
         let found = allowed.regressed.iter().chain(refused).chain(earlier).find(is_it).cloned();
         let known = found.is_some();
-        if let Some(state) = found {
-            self.oracle.observe(tag, state);
+        if let Some(Some(value)) = found {
+            let pinned = Some(entry.facts.pinned);
+            self.oracle.observe(tag, Some(Value { pinned, ..value }));
         }
         known
     }
 
     pub(super) fn check_presence(&mut self, store: &Store, tag: usize, present: bool) -> Checked {
+        if !present && self.may_be_expired(tag) {
+            // It is there still, until room is needed.
+            return Ok(());
+        }
         let allowed = &mut self.oracle.tags[tag];
         match present {
             true if allowed.live.iter().any(Option::is_some) => {
@@ -126,6 +135,7 @@ impl World {
         }
         self.expect_pickles();
         self.check_intact()?;
+        self.doubt_pins();
         let Some(present) = self.present(&store)? else { return Ok(()) };
         self.check_evicted(&store, &present)?;
         let every = (self.tags.len() / SAMPLE).max(1);
@@ -145,6 +155,7 @@ impl World {
         }
         self.tail_hit = false;
         self.oracle.opened();
+        self.check_bytes(&store)?;
         self.forget_lost_pickles();
         Ok(())
     }
@@ -217,6 +228,9 @@ impl World {
         for (tag, present) in present.into_iter().enumerate() {
             let had = self.oracle.tags[tag].live.iter().any(Option::is_some);
             if had && !present && !self.oracle.tags[tag].may_be_absent() {
+                if done {
+                    self.check_unpinned(tag)?;
+                }
                 match done {
                     true => self.oracle.acknowledge(tag, None, durable),
                     false => self.oracle.attempt(tag, &None),
@@ -224,6 +238,19 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// The bytes that count against the budget are those of the entries.
+    fn check_bytes(&self, store: &Store) -> Checked {
+        let cost = |tag: &String| {
+            let found = store.inner().find(tag, false).ok().flatten();
+            found.map_or(0, |found| found.meta.cost(tag))
+        };
+        let (counted, bytes) = (store.size_bytes(), self.tags.iter().map(cost).sum::<u64>());
+        match counted == bytes || self.damage != Damage::None || self.excused {
+            true => Ok(()),
+            false => violation("miscounted", format!("{counted} bytes, {bytes} in the entries")),
+        }
     }
 
     pub(super) fn check_budget(&self, store: &Store) -> Checked {
@@ -261,7 +288,7 @@ impl World {
         }
         let (stats, count) = (store.stats(), present.iter().filter(|present| **present).count());
         match stats.entries == count as u64 || self.damage != Damage::None || self.excused {
-            true => self.check_budget(store),
+            true => self.check_bytes(store).and_then(|()| self.check_budget(store)),
             false => violation("miscounted", format!("{} entries, {count} keys", stats.entries)),
         }
     }

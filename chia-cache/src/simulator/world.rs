@@ -9,7 +9,7 @@ use super::oracle::Oracle;
 use super::plan::Step;
 use super::profile::Profile;
 use crate::io::sim::{Loss, Sim};
-use crate::{ByteSize, Durability, Error, ErrorKind, Options, Store};
+use crate::{ByteSize, Durability, Error, ErrorKind, Options, Policy, Store};
 
 pub(super) const DIR: &str = "/cache";
 
@@ -73,6 +73,10 @@ pub(super) struct World {
     pub(super) damaged: Vec<PathBuf>,
     /// Bytes of the largest record that can have been written.
     pub(super) largest: u64,
+    /// When the step began, in milliseconds since 1970.
+    pub(super) began: u64,
+    pub(super) policy: Option<Policy>,
+    pub(super) allow_shrink: bool,
     pub(super) operations: u64,
     pub(super) crashes: u64,
     /// Whether every opening is printed.
@@ -103,6 +107,9 @@ impl World {
             evicted_late: false,
             damaged: Vec::new(),
             largest: 0,
+            began: 0,
+            policy: None,
+            allow_shrink: true,
             operations: 0,
             crashes: 0,
             verbose: false,
@@ -111,11 +118,15 @@ impl World {
     }
 
     pub(super) fn options(&self) -> Options {
-        Options::new(ByteSize::new(self.budget))
+        let options = Options::new(ByteSize::new(self.budget))
             .durability(self.durability)
             .inline_limit(self.profile.inline_limit)
-            .allow_shrink(true)
-            .lock_wait(Duration::ZERO)
+            .allow_shrink(self.allow_shrink)
+            .lock_wait(Duration::ZERO);
+        match self.policy {
+            Some(policy) => options.policy(policy),
+            None => options,
+        }
     }
 
     pub(super) fn is_durable(&self) -> bool {
@@ -147,6 +158,7 @@ impl World {
             match opened {
                 Ok(store) if !crashed => {
                     self.disarm(faulty);
+                    self.check_opening(&store)?;
                     self.store = Some(store);
                     self.ever_opened = true;
                     self.verify_opened()?;
@@ -155,6 +167,10 @@ impl World {
                     self.evicted_late = true;
                     self.store = Some(store);
                     self.die();
+                }
+                Err(error) if !crashed && self.is_refusal(&error) => {
+                    self.disarm(faulty);
+                    self.check_refusal(&error)?;
                 }
                 Err(_) if faulty => {
                     self.evicted_late = true;
@@ -253,6 +269,17 @@ impl World {
                 self.durability = *durability;
                 self.budget = self.profile.budget * percent / 100;
                 Ok(())
+            }
+            Step::Policy { policy } => {
+                self.close()?;
+                self.policy = Some(*policy);
+                Ok(())
+            }
+            Step::Shrink { percent } => {
+                self.close()?;
+                self.budget = self.profile.budget * percent / 100;
+                self.allow_shrink = false;
+                self.opened().map(drop)
             }
             Step::Die => {
                 self.die();

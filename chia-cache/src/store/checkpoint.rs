@@ -164,8 +164,11 @@ impl Inner {
         let base = index.snapshot().map_err(error)?;
         let sealed = lock(&self.live).sealed.clone();
         match (found, sealed) {
-            // The checkpoint that failed got through after all.
-            (Some((_, totals)), Some(sealed)) if totals.epoch == sealed.at.epoch => {
+            // The checkpoint that failed got through after all. One in the middle of a replay has the epoch of
+            // the one before it, which says nothing: it is done again, and changes nothing if it was done.
+            (Some((_, totals)), Some(sealed))
+                if totals.epoch == sealed.at.epoch && totals.epoch != state.totals.epoch =>
+            {
                 self.checkpointed(state, totals, base, sealed.at.position);
             }
             _ => lock(&self.live).rebase(base),

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use crate::error::{Error, ErrorKind, Result};
 use crate::eviction::Selection;
 use crate::files;
+use crate::index::is_damage;
 use crate::live::LiveView;
 use crate::log::frame::Op;
 use crate::memtable::{Slot, Tag};
@@ -24,7 +25,12 @@ impl Inner {
         if need == 0 {
             return Ok(Selection::default());
         }
-        let selected = writer.cursor.select(&self.live, spare, need);
+        let mut select = || writer.cursor.select(&self.live, spare, need);
+        let selected = match select() {
+            // A checkpoint that failed has closed the index.
+            Err(e) if !is_damage(&e) && self.revive_for_read() => select(),
+            selected => selected,
+        };
         selected.map_err(|e| self.index_error("evict from", e))
     }
 

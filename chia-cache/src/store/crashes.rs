@@ -63,6 +63,27 @@ fn r17_a_refreshed_value_survives_a_power_loss() {
     }
 }
 
+/// A file is adopted that has its name, but not yet its record. How it was written says nothing of the pin.
+#[test]
+fn r38_a_pin_outlives_a_crash_in_the_middle_of_a_later_write() {
+    let mut adopted = 0;
+    for at in 0..20 {
+        let sim = Sim::default();
+        let store = open(&sim, Durability::Durable);
+        write(&store, &[1; 500]);
+        assert!(store.pin("x").unwrap());
+        sim.fail_at(at, Fault::Crash);
+        let entry = NewEntry::new(Origin::Real).codec(Codec::Raw);
+        let written = store.write("x", [2; 500], &entry);
+        let sim = crash(&sim, store, Loss::Process);
+        let store = open(&sim, Durability::Durable);
+        let entry = store.read("x").unwrap().unwrap();
+        adopted += usize::from(written.is_err() && entry.value[0] == 2);
+        assert!(entry.facts.pinned, "crash at {at}");
+    }
+    assert!(adopted > 0, "no crash came between the file and its record");
+}
+
 /// A rebuild that was asked for is done with once the index is a new one.
 #[test]
 fn r17_a_new_index_in_the_place_of_a_lost_one_is_not_rebuilt_again() {

@@ -1,7 +1,5 @@
 //! Going through the entries in order of their tags, a page at a time and without holding a lock.
 
-use std::sync::Arc;
-
 use crate::error::Result;
 use crate::facts::Facts;
 use crate::index::is_damage;
@@ -96,11 +94,8 @@ impl Inner {
     ) -> Result<(Vec<String>, Option<String>)> {
         self.check_open()?;
         loop {
-            let (base, version) = {
-                let live = lock(&self.live);
-                (Arc::clone(&live.base), live.version)
-            };
-            let tags = match base.page(prefix, after, PAGE) {
+            let version = lock(&self.live).version;
+            let tags = match self.read_base(|base| base.page(prefix, after, PAGE)) {
                 Err(e) if is_damage(&e) => {
                     self.note_damage(&e);
                     Vec::new()

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::error::{Error, ErrorKind, Result};
 use crate::eviction::EvictionCursor;
 use crate::files;
+use crate::index::Snapshot;
 use crate::log::frame::Op;
 use crate::memtable::Tag;
 use crate::meta::Meta;
@@ -64,7 +65,6 @@ impl Inner {
     fn tags_of_files(&self) -> Result<Vec<Tag>> {
         let mut tags: Vec<Tag> = Vec::new();
         let live = lock(&self.live);
-        let base = Arc::clone(&live.base);
         let memtables = live.sealed.iter().map(|sealed| &sealed.memtable).chain([&live.active]);
         for memtable in memtables {
             tags.extend(
@@ -75,7 +75,12 @@ impl Inner {
             );
         }
         drop(live);
-        base.files(|_, tag| tags.push(tag.into())).map_err(|e| self.index_error("read", e))?;
+        let read = |base: &Snapshot| {
+            let mut tags: Vec<Tag> = Vec::new();
+            base.files(|_, tag| tags.push(tag.into()))?;
+            Ok(tags)
+        };
+        tags.extend(self.read_base(read).map_err(|e| self.index_error("read", e))?);
         tags.sort_unstable();
         tags.dedup();
         Ok(tags)

@@ -81,9 +81,24 @@ impl Inner {
         match found.last_read {
             Some(at) => Ok(at),
             None => {
-                let base = Arc::clone(&lock(&self.live).base);
-                base.last_read(tag).map_err(|e| self.index_error("read", e))
+                let read = self.read_base(|base| base.last_read(tag));
+                read.map_err(|e| self.index_error("read", e))
             }
+        }
+    }
+
+    /// Reads the index, again if a checkpoint that failed has closed it.
+    pub(crate) fn read_base<T>(
+        &self,
+        read: impl Fn(&Snapshot) -> Result<T, IndexError>,
+    ) -> Result<T, IndexError> {
+        let attempt = || {
+            let base = Arc::clone(&lock(&self.live).base);
+            read(&base)
+        };
+        match attempt() {
+            Err(e) if !is_damage(&e) && self.revive_for_read() => attempt(),
+            found => found,
         }
     }
 

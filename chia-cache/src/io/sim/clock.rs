@@ -56,6 +56,12 @@ pub(crate) fn now() -> Option<u64> {
     TICKS.with_borrow(|ticks| ticks.as_ref().map(tick))
 }
 
+/// The simulated time without letting it pass; 0 if this thread has none.
+pub(crate) fn peek() -> u64 {
+    let now = |ticks: &Arc<AtomicU64>| START + ticks.load(Ordering::Relaxed);
+    TICKS.with_borrow(|ticks| ticks.as_ref().map_or(0, now))
+}
+
 /// A number that does not come again, if this thread's time is simulated.
 pub(crate) fn random() -> Option<u64> {
     now().map(|now| fastrand::Rng::with_seed(now).u64(..))

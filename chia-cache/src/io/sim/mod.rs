@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Io, IoFile, Metadata, Open};
 use crate::sync::lock;
-pub(crate) use clock::{Clock, now, random};
+pub(crate) use clock::{Clock, now, peek as clock_now, random};
 use fault::Need;
 pub(crate) use fault::{Fault, Loss};
 use file::SimFile;
