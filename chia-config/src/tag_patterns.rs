@@ -96,6 +96,11 @@ impl TagPatterns {
         &self.0.patterns
     }
 
+    /// The texts of the patterns, in that order.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.patterns.iter().map(Pattern::text)
+    }
+
     /// Whether the patterns match a call's tag, and which. Never hangs and never panics.
     pub fn evaluate(&self, tag: Option<&str>) -> TagMatch {
         match tag.map(|tag| self.0.set.evaluate(tag)) {

@@ -79,7 +79,7 @@ pub(crate) fn succeeded(span: &Span, outcome: &Outcome) {
     if let Some(miss) = &outcome.missed {
         span.record("chia.miss", miss);
     }
-    let saved = u64::try_from(outcome.saved.as_micros()).unwrap_or(u64::MAX);
+    let saved = chia_record::micros(outcome.saved);
     if saved > 0 {
         span.record("chia.saved_us", saved);
     }

@@ -54,6 +54,25 @@ pub struct RuleInfo {
     pub tags: Option<Vec<String>>,
 }
 
+impl RuleInfo {
+    /// A rule of the section `bypass` or `cache`, at `file:line:column`, with its tag patterns if it has any.
+    pub fn new(
+        section: impl Into<String>,
+        function: impl Into<String>,
+        at: impl ToString,
+        on: bool,
+        tags: Option<impl IntoIterator<Item = impl Into<String>>>,
+    ) -> Self {
+        Self {
+            section: section.into(),
+            function: function.into(),
+            at: at.to_string(),
+            on,
+            tags: tags.map(|tags| tags.into_iter().map(Into::into).collect()),
+        }
+    }
+}
+
 /// A node, as the header lists it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -21,7 +21,7 @@ pub use reader::{Line, Reader};
 pub use recorder::{Recorder, RecorderStats};
 pub use run::{Call, Notes, Run};
 pub use tally::Tally;
-pub use time::utc;
+pub use time::{micros, utc};
 
 /// The version of the format that this crate writes. It reads every version, later ones with a note.
 pub const FORMAT: u32 = 1;

@@ -40,8 +40,9 @@ pub(crate) fn compact(time: SystemTime) -> String {
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}.{micros:06}Z")
 }
 
-/// A duration in whole microseconds.
-pub(crate) fn micros(time: Duration) -> u64 {
+/// A duration in whole microseconds, as the lines of a record hold it; the largest number if there are more.
+#[must_use]
+pub fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 

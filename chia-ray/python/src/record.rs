@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chia_config::{Config, Location, TagPatterns};
+use chia_config::{Config, TagPatterns};
 use chia_record::{CallEnd, CallStart, NodeInfo, Recorder, Retention, RuleInfo, RunHeader, prune};
 use pyo3::prelude::*;
 
@@ -207,34 +207,18 @@ fn written_word(written: &str) -> &str {
 
 /// Whole microseconds; a time before zero is zero.
 fn micros(seconds: f64) -> u64 {
-    let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+    chia_record::micros(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
 /// The rules, as the header of a record lists them.
 fn listed(bypass: &Config, cached: &Config) -> Vec<RuleInfo> {
-    let bypass = bypass
-        .bypass_rules()
-        .map(|(name, rule)| info("bypass", name, rule.location(), rule.enabled(), rule.tags()));
-    let cached = cached
-        .cache_rules()
-        .map(|(name, rule)| info("cache", name, rule.location(), rule.enabled(), rule.tags()));
+    let bypass = bypass.bypass_rules().map(|(name, rule)| {
+        let tags = rule.tags().map(TagPatterns::texts);
+        RuleInfo::new("bypass", name, rule.location(), rule.enabled(), tags)
+    });
+    let cached = cached.cache_rules().map(|(name, rule)| {
+        let tags = rule.tags().map(TagPatterns::texts);
+        RuleInfo::new("cache", name, rule.location(), rule.enabled(), tags)
+    });
     bypass.chain(cached).collect()
-}
-
-fn info(
-    section: &str,
-    function: &str,
-    at: &Location,
-    on: bool,
-    tags: Option<&TagPatterns>,
-) -> RuleInfo {
-    let texts = |tags: &TagPatterns| tags.patterns().iter().map(|p| p.text().to_owned()).collect();
-    RuleInfo {
-        section: section.to_owned(),
-        function: function.to_owned(),
-        at: at.to_string(),
-        on,
-        tags: tags.map(texts),
-    }
 }

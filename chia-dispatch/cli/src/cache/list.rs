@@ -54,7 +54,7 @@ fn print(page: &[Facts], first: bool, out: &mut Output) -> Result<()> {
 }
 
 fn row(facts: &Facts) -> Vec<Cell> {
-    let time = |time: Duration| text::micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    let time = |time: Duration| text::micros(chia_record::micros(time));
     let since = |at: SystemTime| time(at.elapsed().unwrap_or_default());
     vec![
         Cell::text(facts.tag.clone()),

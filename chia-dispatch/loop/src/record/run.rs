@@ -8,7 +8,7 @@ use chia_config::{Config, TagPatterns};
 use chia_dispatch::Error;
 use chia_dispatch::backend::Node;
 use chia_record::{
-    CallEnd, CallLeft, CallStart, NodeInfo, Recorder, Retention, RuleInfo, RunHeader, prune,
+    CallEnd, CallLeft, CallStart, NodeInfo, Recorder, Retention, RuleInfo, RunHeader, micros, prune,
 };
 
 use super::log::{Entry, Request, how, listed};
@@ -195,34 +195,19 @@ pub(crate) fn header(config: &Config, nodes: &[Node], cache: Option<&Path>) -> R
     let nodes = nodes
         .iter()
         .map(|node| NodeInfo { name: node.id.clone(), resources: listed(&node.capacity) });
-    let bypass = config
-        .bypass_rules()
-        .map(|(name, rule)| info("bypass", name, rule.location(), rule.enabled(), rule.tags()));
-    let cached = config
-        .cache_rules()
-        .map(|(name, rule)| info("cache", name, rule.location(), rule.enabled(), rule.tags()));
+    let bypass = config.bypass_rules().map(|(name, rule)| {
+        let tags = rule.tags().map(TagPatterns::texts);
+        RuleInfo::new("bypass", name, rule.location(), rule.enabled(), tags)
+    });
+    let cached = config.cache_rules().map(|(name, rule)| {
+        let tags = rule.tags().map(TagPatterns::texts);
+        RuleInfo::new("cache", name, rule.location(), rule.enabled(), tags)
+    });
     let header =
         RunHeader::new(program).rules(bypass.chain(cached).collect()).nodes(nodes.collect());
     match cache {
         Some(dir) => header.cache(dir),
         None => header,
-    }
-}
-
-fn info(
-    section: &str,
-    function: &str,
-    at: &chia_config::Location,
-    on: bool,
-    tags: Option<&TagPatterns>,
-) -> RuleInfo {
-    let texts = |tags: &TagPatterns| tags.patterns().iter().map(|p| p.text().to_owned()).collect();
-    RuleInfo {
-        section: section.to_owned(),
-        function: function.to_owned(),
-        at: at.to_string(),
-        on,
-        tags: tags.map(texts),
     }
 }
 
@@ -238,10 +223,6 @@ pub(crate) fn written(write: CacheWrite) -> Option<&'static str> {
         CacheWrite::Failed => Some("failed"),
         CacheWrite::Suspended => Some("suspended"),
     }
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn warn(error: &chia_record::Error, what: &str) {

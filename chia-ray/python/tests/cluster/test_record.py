@@ -18,6 +18,7 @@ from chia.base.bypass import Bypass
 from chia.base.cache import get_active_cache, start_cache, stop_cache
 from chia.base.ChiaFunction import ChiaFunction, get
 from chia_ray import Loop
+from records import calls, lines, records
 from waiting import LONG
 
 RULES = """\
@@ -53,21 +54,6 @@ def sleep() -> None:
 @chia_ray.function(num_cpus=0.5, resources={"adder": 2})
 def cube(x: int) -> int:
     return x**3
-
-
-def records(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.jsonl"))
-
-
-def lines(record: Path, kind: str) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in record.read_text().splitlines()]
-    return [line for line in found if line["e"] == kind]
-
-
-def calls(record: Path) -> dict[str, dict[str, Any]]:
-    """Each call by its tag: the members of both lines, those of the end first."""
-    ends = {line["id"]: line for line in lines(record, "end")}
-    return {line["tag"]: {**line, **ends.get(line["id"], {})} for line in lines(record, "start")}
 
 
 def ended(record: Path) -> set[str]:

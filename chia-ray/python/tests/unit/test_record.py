@@ -15,6 +15,7 @@ from typing import Any
 import chia_ray
 import pytest
 from chia_ray import Loop
+from records import calls, lines, records
 
 RULES = """\
 bypass:
@@ -46,23 +47,6 @@ def rules(tmp_path: Path) -> str:
     (tmp_path / "note.md").write_text("recorded")
     (tmp_path / "rules.yaml").write_text(RULES)
     return str(tmp_path / "rules.yaml")
-
-
-def records(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.jsonl"))
-
-
-def lines(record: Path, kind: str) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in record.read_text().splitlines()]
-    return [line for line in found if line["e"] == kind]
-
-
-def calls(record: Path) -> dict[str, dict[str, Any]]:
-    """Each call by its tag, else its function: the members of both lines, those of the end first."""
-    ends = {line["id"]: line for line in lines(record, "end")}
-    return {
-        line.get("tag") or line["fn"]: {**line, **ends.get(line["id"], {})} for line in lines(record, "start")
-    }
 
 
 def run(rules: str, cache: Path, backend: Any = "threads") -> Path:
