@@ -28,7 +28,13 @@ OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR|SKIPPED) .*?::(\S+)", re.MULTILINE)
 
 
 def run(engine: str, *command: str) -> str:
-    variables = {"CHIA_ENGINE": engine, "PYTHONPATH": str(TESTS), "RAY_USAGE_STATS_ENABLED": "0"}
+    variables = {
+        "CHIA_ENGINE": engine,
+        "PYTHONPATH": str(TESTS),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        # Ray would print equal lines once, with their number behind.
+        "RAY_DEDUP_LOGS": "0",
+    }
     done = subprocess.run(
         [sys.executable, *command],
         env={**os.environ, **variables},
